@@ -1,0 +1,80 @@
+"""Write files so that a crash leaves the old content or the new, never half of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+
+def write_file_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a temporary file beside `path`, flush it to disk and rename it into place.
+
+    Args:
+        path: the file to make or replace; its folder is made if needed.
+        write: is given the temporary path and fills it. The suffix of `path` is kept.
+
+    Raises:
+        OSError: the folder can't be written; `path` is then as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
+    try:
+        write(temporary)
+        _flush(temporary)
+        temporary.replace(path)
+        _flush(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Replace the text (UTF-8) of `path` at once; see `write_file_atomically`."""
+    write_file_atomically(path, lambda temporary: _write_text(temporary, text))
+
+
+def write_json_atomically(path: Path, value: Any) -> None:
+    """Replace `path` with `value` as JSON (two spaces, keys in order given); see `write_file_atomically`.
+
+    Raises:
+        ValueError: `value` holds nan or infinity, which JSON can't say.
+    """
+    write_text_atomically(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def append_json_line(path: Path, value: Any) -> None:
+    """Add one JSON line to the end of `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(value, allow_nan=False) + "\n")
+
+
+def read_json_lines(path: Path) -> Iterator[Any]:
+    """Give each whole JSON line of `path`; a torn last line (a crash while writing) is left out."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                if line.endswith("\n"):
+                    raise
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _flush(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:  # Windows can't open folders; a rename is durable enough there
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""How well picks agree with the truth, by the field's definitions."""

@@ -1,0 +1,1 @@
+"""Files in and out: micrographs, picks, folders. Nothing here knows what a network is."""

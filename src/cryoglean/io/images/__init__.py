@@ -1,0 +1,1 @@
+"""Cards: one file format of micrographs each, with `SUFFIXES`, `sniff` and `read`."""

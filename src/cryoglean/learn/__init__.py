@@ -1,0 +1,1 @@
+"""The one training loop, and using what it has learned."""

@@ -1,0 +1,1 @@
+"""Cards: one network each, with `Settings`, `build` and `STRIDE`."""

@@ -1,0 +1,1 @@
+"""From a stored micrograph to what the network sees, and from labels to targets."""

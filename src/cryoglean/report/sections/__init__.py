@@ -1,0 +1,1 @@
+"""Cards: one section of the report each, with `section(results)`."""

@@ -1,0 +1,1 @@
+"""Micrographs whose particles are known, made by the physics of the microscope."""

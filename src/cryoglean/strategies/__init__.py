@@ -1,0 +1,1 @@
+"""Cards: one strategy each, with `recipe(**settings)`."""
