@@ -70,7 +70,7 @@ class Picks:
     @classmethod
     def of_one(cls, name: str, xy: NDArray[np.float64], score: NDArray[np.float64] | None = None) -> Picks:
         """The picks (n, 2) of one micrograph, which counts as looked at also when n is 0."""
-        return cls(np.full(len(xy), name, dtype=np.str_), xy, score, micrographs=(name,))
+        return cls(np.full(len(xy), name), xy, score, micrographs=(name,))
 
     @classmethod
     def concatenate(cls, parts: Iterable[Picks]) -> Picks:

@@ -106,8 +106,16 @@ class Run:
         return dict(self.read_json(self.summary_file))
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """The events told during training, in order; only those of one kind if given."""
-        return [event for event in read_json_lines(self.events_file) if kind is None or event.get("event") == kind]
+        """The events told during training, in order; only those of one kind if given.
+
+        A step that was made again after an interruption counts once, as it was last told.
+        """
+        latest: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for place, event in enumerate(read_json_lines(self.events_file)):
+            if kind is None or event.get("event") == kind:
+                is_repeatable = event.get("event") in ("step", "validation")
+                latest[(event.get("event"), event.get("phase"), event["step"] if is_repeatable else place)] = event
+        return list(latest.values())
 
     @property
     def is_finished(self) -> bool:

@@ -66,6 +66,8 @@ class ModelSettings(_Part):
     """A model card."""
     widths: tuple[Count, ...] = (16, 32, 64, 96)
     """Channels from the finest to the coarsest level."""
+    norm: Literal["batch", "group"] = "batch"
+    """Normalise features over the batch, or over groups of channels of each picture."""
 
 
 class LossSettings(_Part):
@@ -188,6 +190,12 @@ def read_preset(name: str) -> dict[str, Any]:
     return dict(yaml.safe_load(text) or {})
 
 
+def read_preset_summary(name: str) -> str:
+    """The first comment of a preset: what it is for."""
+    text = (resources.files("cryoglean") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+    return text.split("\n", maxsplit=1)[0].lstrip("# ").rstrip(".")
+
+
 def resolve_settings(layers: Sequence[Mapping[str, Any]], assignments: Sequence[str] = ()) -> Settings:
     """Settings from defaults, then each layer over the one before, then `a.b=c` assignments over all.
 
@@ -202,7 +210,7 @@ def resolve_settings(layers: Sequence[Mapping[str, Any]], assignments: Sequence[
     for layer in layers:
         merged = _merge(merged, layer)
     for assignment in assignments:
-        merged = _merge(merged, _parse_assignment(assignment))
+        merged = _merge(merged, parse_assignment(assignment))
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
@@ -263,7 +271,12 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _parse_assignment(assignment: str) -> dict[str, Any]:
+def parse_assignment(assignment: str) -> dict[str, Any]:
+    """`a.b=c` as nested mappings; the value is read as YAML.
+
+    Raises:
+        SettingsError: it is not `name=value`.
+    """
     name, equals, text = assignment.partition("=")
     if not equals or not name.strip():
         raise SettingsError(f"'{assignment}' is not name=value", where="--set", fix="Write --set learn.steps=200.")

@@ -1,0 +1,6 @@
+"""`python -m cryoglean` is `cryoglean`."""
+
+from cryoglean.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The door: which commands there are, and what an error looks like from outside.
+
+Exit codes: 0 done, 1 a clear error, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+
+from cryoglean.errors import CryogleanError, SettingsError
+
+_COMMANDS = {
+    "demo": "Simulate micrographs, learn from two of them, pick the others, and show how well it went.",
+    "simulate": "Make micrographs whose particles are known.",
+    "train": "Learn to pick from a few labelled micrographs.",
+    "pick": "Pick micrographs with a trained run.",
+    "evaluate": "Compare picks with the truth.",
+    "report": "Make the report page of a run.",
+    "list": "List strategies, formats, models, losses, presets, molecules, definitions or settings.",
+    "show": "Draw a micrograph with its picks.",
+}
+_HELP = "Label a handful of cryo-EM micrographs, and it picks the rest.\n\nStart with `cryoglean demo`."
+
+
+def make_app() -> App:
+    """The command line; each command is imported when it is called."""
+    app = App(name="cryoglean", help=_HELP, version=_version, help_format="markdown", result_action="return_value")
+    for name, text in _COMMANDS.items():
+        app.command(f"cryoglean.cli.{name}:{name}_command", name=name, help=text)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command.
+
+    Args:
+        arguments: the words after `cryoglean`.
+
+    Returns:
+        The exit code.
+    """
+    console = Console(stderr=True, soft_wrap=True)
+    try:
+        result = make_app()(
+            list(arguments), exit_on_error=False, print_error=True, help_on_error=False, error_console=console
+        )
+    except CycloptsError:
+        return 2
+    except SettingsError as error:
+        return _say(console, str(error), 2)
+    except CryogleanError as error:
+        return _say(console, str(error), 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _say(console, f"{error.filename or 'file system'}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return _say(console, "interrupted; the same command (with --resume for train) goes on from here", 130)
+    return result if isinstance(result, int) else 0
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output, for scripts."""
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def _say(console: Console, message: str, code: int) -> int:
+    console.print(f"error: {message}", style="red", markup=False, highlight=False)
+    return code
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("cryoglean")

@@ -1,0 +1,101 @@
+"""`cryoglean simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from cryoglean.errors import SettingsError
+
+if TYPE_CHECKING:
+    from cryoglean.picks import Picks
+    from cryoglean.simulate.settings import SimulationSettings
+
+
+def simulate_command(
+    out: Path,
+    *,
+    micrographs: int,
+    seed: int = 0,
+    molecule: str | None = None,
+    structure: Path | None = None,
+    set: Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=False)] = (),  # noqa: A002
+    quiet: bool = False,
+) -> int:
+    """Make micrographs whose particles are known: MRC files and coordinates.csv.
+
+    Args:
+        out: the folder to make.
+        micrographs: how many.
+        seed: decides everything; micrograph 3 is the same whether 5 or 50 are made.
+        molecule: a built-in molecule; see `cryoglean list molecules`.
+        structure: a PDB, mmCIF or MRC map of your own.
+        set: one setting of the simulation, as in --set dose_electrons_per_angstrom2=30; may be repeated.
+        quiet: no progress.
+    """
+    if micrographs < 1:
+        raise SettingsError(f"it is {micrographs}", where="--micrographs", fix="Give 1 or more.")
+    settings = choose_simulation(molecule, structure, set)
+    picks, diameter = simulate_folder(out, micrographs, seed, settings, quiet=quiet)
+    if not quiet:
+        print(f"{len(picks)} particles of {diameter:.0f} Å on {micrographs} micrographs: {out}")
+        print(f"next: cryoglean train {out} --picks {out}/coordinates.csv --diameter-angstrom {diameter:.0f} --out RUN")
+    return 0
+
+
+def choose_simulation(molecule: str | None, structure: Path | None, assignments: tuple[str, ...]) -> SimulationSettings:
+    """The settings of a simulation.
+
+    Raises:
+        SettingsError: unknown names or values out of range, all at once.
+    """
+    from pydantic import ValidationError
+
+    from cryoglean.settings import parse_assignment
+    from cryoglean.simulate.settings import SimulationSettings
+
+    if molecule is not None and structure is not None:
+        raise SettingsError("--molecule and --structure are both given", fix="Give one of them.")
+    chosen: dict[str, Any] = {}
+    for assignment in assignments:
+        chosen |= parse_assignment(assignment)
+    if molecule is not None:
+        chosen["molecule"] = molecule
+    if structure is not None:
+        chosen["structure"] = structure
+    try:
+        return SimulationSettings(**chosen)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg'].lower()}" for one in error.errors())
+        known = ", ".join(SimulationSettings.model_fields)
+        raise SettingsError(faults, where="simulate", fix=f"Known are: {known}.") from error
+
+
+def simulate_folder(
+    out: Path, count: int, seed: int, settings: SimulationSettings, *, quiet: bool
+) -> tuple[Picks, float]:
+    """Write `count` micrographs and their coordinates.
+
+    Returns:
+        The true particles, and their diameter in angstrom.
+    """
+    from cryoglean.cli.progress import counting
+    from cryoglean.io.micrographs import write_micrograph
+    from cryoglean.io.picks import write_picks
+    from cryoglean.picks import Picks
+    from cryoglean.simulate.micrograph import simulate_micrographs
+
+    tables: list[Picks] = []
+    diameter = 0.0
+    with counting(quiet=quiet) as make_counter:
+        counter = make_counter("simulate", count)
+        for made in simulate_micrographs(settings, count, seed):
+            write_micrograph(made.micrograph, out / f"{made.micrograph.name}.mrc")
+            tables.append(made.picks())
+            diameter = made.diameter_angstrom
+            counter.advance()
+    picks = Picks.concatenate(tables)
+    write_picks(picks, out / "coordinates.csv")
+    return picks, diameter

@@ -1,0 +1,65 @@
+"""The data set: which micrographs there are, what each is for, and how large a particle is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cryoglean.errors import RunError
+from cryoglean.picks import Picks
+
+Role = Literal["train", "validation", "test", "unlabelled"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Micrographs by name, each with exactly one role.
+
+    Args:
+        paths: where each micrograph lies.
+        roles: what each is for; the same names.
+        labels: the particles of the train and validation micrographs.
+        diameter_angstrom: diameter of the particle, above 0.
+        pixel_size_angstrom: for micrographs whose header does not say it, or says it wrongly; None trusts the header.
+    """
+
+    paths: Mapping[str, Path]
+    roles: Mapping[str, Role]
+    labels: Picks
+    diameter_angstrom: float
+    pixel_size_angstrom: float | None = None
+
+    def names(self, *roles: Role) -> tuple[str, ...]:
+        """The micrographs with one of these roles, in order of the alphabet."""
+        return tuple(sorted(name for name, role in self.roles.items() if role in roles))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the labels."""
+        return {
+            "diameter_angstrom": self.diameter_angstrom,
+            "pixel_size_angstrom": self.pixel_size_angstrom,
+            "micrographs": {
+                name: {"path": str(self.paths[name]), "role": role} for name, role in sorted(self.roles.items())
+            },
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], labels: Picks) -> Dataset:
+        """What `to_json` made.
+
+        Raises:
+            RunError: something is missing in it.
+        """
+        try:
+            micrographs = content["micrographs"]
+            return cls(
+                paths={name: Path(entry["path"]) for name, entry in micrographs.items()},
+                roles={name: entry["role"] for name, entry in micrographs.items()},
+                labels=labels,
+                diameter_angstrom=content["diameter_angstrom"],
+                pixel_size_angstrom=content["pixel_size_angstrom"],
+            )
+        except (KeyError, TypeError) as error:
+            raise RunError(f"it lacks {error}", where="dataset.json", fix="Train again.") from error

@@ -1,0 +1,93 @@
+"""STAR files as plain tables of text, and the files whose names stand in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cryoglean.errors import CryogleanError, PicksError
+
+StarTable = dict[str, list[str]]
+"""Columns by tag without the leading underscore, each a list of equally many texts."""
+
+_MARKED = ("'", '"', ";", "?", ".", "")
+_RESERVED = ("data_", "loop_", "save_", "stop_", "global_")
+
+
+def read_star_tables(path: Path, mistake: type[CryogleanError] = PicksError) -> dict[str, StarTable]:
+    """All tables of a STAR file, by block name in the order of the file; a block of single values has one row.
+
+    Args:
+        path: a STAR file of RELION 3.0 (one unnamed block), 3.1 or later, or of a program that writes like it.
+        mistake: the kind of error to raise.
+
+    Raises:
+        CryogleanError: of the kind `mistake`; the file can't be read or is not STAR.
+    """
+    from gemmi import cif
+
+    try:
+        document = cif.read_string(path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
+    except OSError as error:
+        raise mistake(f"it can't be read ({error.strerror})", where=path) from error
+    except (ValueError, RuntimeError) as error:
+        raise mistake(f"it is not STAR ({error})", where=path, fix="Give a STAR file as RELION writes it.") from error
+    tables: dict[str, StarTable] = {}
+    for block in document:
+        tables[block.name.strip()] = _table_of(block)
+    return tables
+
+
+def _table_of(block: Any) -> StarTable:
+    """The widest loop of a block, or its single values as one row."""
+    from gemmi import cif
+
+    def bare(value: str) -> str:
+        return str(cif.as_string(value)) if value[:1] in _MARKED else value
+
+    loops = [item.loop for item in block if item.loop is not None]
+    if not loops:
+        return {item.pair[0][1:]: [bare(item.pair[1])] for item in block if item.pair is not None}
+    loop = max(loops, key=lambda loop: int(loop.width()))
+    values, width = loop.values, loop.width()
+    return {tag[1:]: [bare(value) for value in values[place::width]] for place, tag in enumerate(loop.tags)}
+
+
+def render_star_tables(tables: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    """The text of a STAR file with one loop for each table; the values must have passed `is_plain_value`."""
+    lines = ["# version 30001 (written by cryoglean)", ""]
+    for name, table in tables.items():
+        lines += [f"data_{name}", "", "loop_"]
+        lines += [f"_{tag} #{place}" for place, tag in enumerate(table, start=1)]
+        lines += ["\t".join(row) for row in zip(*table.values(), strict=True)]
+        lines += ["", ""]
+    return "\n".join(lines)
+
+
+def is_plain_value(text: str) -> bool:
+    """Whether RELION, gemmi and starfile all read this text back from a table as it is, without quotes."""
+    return (
+        bool(text)
+        and text.isascii()
+        and text.isprintable()
+        and not any(sign in text for sign in " '\"#")
+        and text[0] not in "_$[];"
+        and text not in ("?", ".")
+        and not text.lower().startswith(_RESERVED)
+    )
+
+
+def find_beside(name: str, star_file: Path) -> Path | None:
+    """The file that `name`, written in a STAR file, means: from here, from the STAR file's folder, or from a parent.
+
+    RELION writes paths from the project's folder, which is where it runs and which holds the STAR file somewhere below.
+    """
+    wanted = Path(name.replace("\\", "/"))
+    here = star_file.absolute().parent
+    for folder in (Path(os.curdir), here, *here.parents):
+        candidate = folder / wanted
+        if candidate.is_file():
+            return candidate
+    return None

@@ -1,0 +1,198 @@
+"""Pick a stream of micrographs: one at a time in memory, resumable, nothing lost silently."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cryoglean.durable import append_json_line, read_json_lines, write_json_atomically
+from cryoglean.errors import CryogleanError, MicrographError, RunError
+from cryoglean.io.micrographs import read_micrograph
+from cryoglean.io.picks import write_picks_from
+from cryoglean.learn.checkpoint import load_tensors
+from cryoglean.learn.hardware import find_hardware
+from cryoglean.learn.picker import Picker
+from cryoglean.micrograph import micrograph_name
+from cryoglean.picks import Picks
+from cryoglean.prepare.normalize import Prepared
+from cryoglean.run import Run
+
+Tell = Callable[[str, int], None]
+"""(micrograph, number of picks) for each finished micrograph."""
+
+_READ_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """What came of picking.
+
+    Args:
+        micrographs: how many were picked.
+        picks: how many particles were written.
+        skipped: name -> one-line reason, of those that could not be used.
+        threshold: the lowest score written.
+        resumed: how many had been picked by an earlier, interrupted call.
+    """
+
+    micrographs: int
+    picks: int
+    skipped: dict[str, str]
+    threshold: float
+    resumed: int
+
+
+def load_picker(run: Run, precision: str = "auto", views: int | None = None) -> tuple[Picker, float]:
+    """The trained picker of a finished run, and its threshold.
+
+    Args:
+        run: the run folder.
+        precision: see `find_hardware`.
+        views: overrides the number of views the run was validated with.
+
+    Raises:
+        RunError: not a finished run, or broken.
+    """
+    content = run.read_json(run.model_file)
+    weights, _ = load_tensors(run.weights_file)
+    picker = Picker.from_json(content, weights, find_hardware(precision))  # type: ignore[arg-type]
+    if views is not None:
+        picker = replace(picker, settings=picker.settings.model_copy(update={"views": views}))
+    return picker, float(content["threshold"])
+
+
+def pick_files(
+    picker: Picker,
+    paths: Sequence[Path],
+    out: Path,
+    threshold: float,
+    *,
+    pixel_size_angstrom: float | None = None,
+    tell: Tell | None = None,
+) -> Harvest:
+    """Pick all micrographs and write one file, whose format its suffix says.
+
+    While it works, finished micrographs are kept in `.<out>.partial` beside the file; the same call after an
+    interruption goes on from there and ends with the same file as an unbroken one.
+
+    Args:
+        picker: trained.
+        paths: micrographs, each with another name.
+        out: the file to write.
+        threshold: picks with a lower score are left out.
+        pixel_size_angstrom: overrides the headers.
+        tell: is told each finished micrograph.
+
+    Raises:
+        MicrographError: not one of the micrographs could be used.
+        PicksError: no format for the suffix of `out`.
+    """
+    folder = out.with_name(f".{out.name}.partial")
+    journal = folder / "picks.jsonl"
+    done = _open_journal(folder, _key(picker, threshold, pixel_size_angstrom))
+    skipped: dict[str, str] = {}
+    waiting = [path for path in paths if micrograph_name(path) not in done]
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        for path, future in _read_ahead(reader, picker, waiting, pixel_size_angstrom):
+            name = micrograph_name(path)
+            try:
+                picks = picker.pick(future.result()).above(threshold)
+            except CryogleanError as error:
+                skipped[name] = str(error)
+                continue
+            append_json_line(journal, {"name": name, "path": str(path), **_rows(picks)})
+            done.add(name)
+            if tell is not None:
+                tell(name, len(picks))
+    if not done:
+        raise MicrographError(
+            f"none of the {len(paths)} micrographs could be picked; the first: {next(iter(skipped.values()), 'none')}",
+            where=out.name,
+        )
+    names = {micrograph_name(path) for path in paths}
+    count = write_picks_from(_replay(journal, names, paths), out)
+    shutil.rmtree(folder)
+    return Harvest(len(done & names), count, skipped, threshold, len(paths) - len(waiting))
+
+
+def _read_ahead(
+    reader: ThreadPoolExecutor, picker: Picker, paths: Sequence[Path], pixel_size_angstrom: float | None
+) -> Iterator[tuple[Path, Future[Prepared]]]:
+    """Read and prepare the next micrographs while the network works on this one."""
+
+    def prepare(path: Path) -> Prepared:
+        return picker.preparation.apply(read_micrograph(path, pixel_size_angstrom))
+
+    rest = iter(paths)
+    queue = [(path, reader.submit(prepare, path)) for path in itertools.islice(rest, _READ_AHEAD)]
+    while queue:
+        path, future = queue.pop(0)
+        following = next(rest, None)
+        if following is not None:
+            queue.append((following, reader.submit(prepare, following)))
+        yield path, future
+
+
+def _key(picker: Picker, threshold: float, pixel_size_angstrom: float | None) -> str:
+    """Changes with anything that changes the picks of a micrograph."""
+    digest = hashlib.sha256(json.dumps([picker.to_json(), threshold, pixel_size_angstrom]).encode())
+    for name, tensor in sorted(picker.network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _open_journal(folder: Path, key: str) -> set[str]:
+    """The micrographs that an interrupted call had finished with the same picker; else start anew."""
+    key_file = folder / "key.json"
+    try:
+        if json.loads(key_file.read_text(encoding="utf-8")) == key:
+            return {line["name"] for line in _mend_journal(folder / "picks.jsonl")}
+    except (OSError, json.JSONDecodeError):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        write_json_atomically(key_file, key)
+    except OSError as error:
+        raise RunError(f"its folder can't be written ({error.strerror})", where=folder.parent) from error
+    return set()
+
+
+def _mend_journal(journal: Path) -> Iterator[dict[str, object]]:
+    """All whole lines; a torn last line is cut off so that the next one starts afresh."""
+    whole = 0
+    for line in read_json_lines(journal):
+        whole += 1
+        yield line
+    if journal.exists():
+        lines = journal.read_bytes().splitlines(keepends=True)
+        if len(lines) > whole:
+            journal.write_bytes(b"".join(lines[:whole]))
+
+
+def _rows(picks: Picks) -> dict[str, object]:
+    return {"xy": picks.xy.tolist(), "score": [] if picks.score is None else picks.score.tolist()}
+
+
+def _replay(journal: Path, names: set[str], paths: Sequence[Path]) -> Iterator[Picks]:
+    """The picks of each micrograph, in the order of the paths, read one at a time."""
+    places: dict[str, int] = {}
+    with journal.open("rb") as file:
+        while line := file.readline():
+            places[json.loads(line)["name"]] = file.tell() - len(line)
+        for path in paths:
+            name = micrograph_name(path)
+            if name in places and name in names:
+                file.seek(places[name])
+                row = json.loads(file.readline())
+                picks = Picks.of_one(name, np.array(row["xy"], dtype=np.float64), np.array(row["score"]))
+                path_column = np.full(len(picks), row["path"], dtype=np.str_)
+                yield replace(picks, extra={"micrograph_path": path_column})

@@ -1,0 +1,149 @@
+"""Cut varied crops from prepared micrographs: the same geometric operation for the picture and its targets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cryoglean.settings import AugmentSettings, LearnSettings
+from cryoglean.targets import Targets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearnedMicrograph:
+    """A prepared micrograph with its targets, ready to be cut.
+
+    Args:
+        name: the micrograph's name.
+        image: (y, x) float32.
+        y: (y, x) float32 in [0, 1], see `Targets`.
+        w: (y, x) float32 in [0, 1], see `Targets`.
+        xy: (n, 2) rescaled pixels of the particles that crops may be centred on.
+    """
+
+    name: str
+    image: Tensor
+    y: Tensor
+    w: Tensor
+    xy: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crops:
+    """A batch.
+
+    Args:
+        images: (n, 1, y, x) float32.
+        targets: at every `stride`-th pixel.
+        background: (n, 1, y, x) float32, other places of the same micrographs, for added noise.
+    """
+
+    images: Tensor
+    targets: Targets
+    background: Tensor
+
+
+def cut_crops(
+    micrographs: Sequence[LearnedMicrograph],
+    learn: LearnSettings,
+    augment: AugmentSettings,
+    stride: int,
+    generator: torch.Generator,
+) -> Crops:
+    """Draw a batch: which micrograph, where, how turned, mirrored and scaled.
+
+    Args:
+        micrographs: at least one.
+        learn: batch, size and share of crops near particles.
+        augment: the geometric part.
+        stride: targets are given at every `stride`-th pixel of the crop, starting with the first.
+        generator: decides everything.
+    """
+    draw = _Draw(generator)
+    weights = torch.tensor([math.sqrt(micrograph.image.numel()) for micrograph in micrographs])
+    chosen = torch.multinomial(weights, learn.batch, replacement=True, generator=generator).tolist()
+    images, ys, ws, backgrounds = [], [], [], []
+    for place in chosen:
+        micrograph = micrographs[place]
+        matrix = _random_matrix(draw, augment)
+        grid = _grid(matrix, _random_centre(draw, micrograph, learn), learn.crop_pixels)
+        images.append(_read(micrograph.image, grid, smooth=True))
+        coarse = grid[::stride, ::stride]
+        ys.append(_read(micrograph.y, coarse, smooth=False))
+        ws.append(_read(micrograph.w, coarse, smooth=False))
+        elsewhere = _grid(torch.eye(2), _anywhere(draw, micrograph), learn.crop_pixels)
+        backgrounds.append(_read(micrograph.image, elsewhere, smooth=False))
+    return Crops(
+        torch.stack(images)[:, None],
+        Targets(torch.stack(ys)[:, None], torch.stack(ws)[:, None]),
+        torch.stack(backgrounds)[:, None],
+    )
+
+
+class _Draw:
+    """Random numbers from one generator."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def number(self, low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand((), generator=self.generator))
+
+    def whole(self, below: int) -> int:
+        return int(torch.randint(max(below, 1), (), generator=self.generator))
+
+
+def _random_matrix(draw: _Draw, augment: AugmentSettings) -> Tensor:
+    """(2, 2): from crop offsets (x, y) to offsets on the micrograph."""
+    if augment.rotate:
+        angle = draw.number(0, 2 * math.pi)
+    else:
+        angle = draw.whole(4) * math.pi / 2
+    zoom = 1 + draw.number(-augment.scale, augment.scale) if augment.scale else 1.0
+    mirror = -1.0 if draw.whole(2) else 1.0
+    cos, sin = math.cos(angle) * zoom, math.sin(angle) * zoom
+    return torch.tensor([[cos * mirror, -sin], [sin * mirror, cos]])
+
+
+def _random_centre(draw: _Draw, micrograph: LearnedMicrograph, learn: LearnSettings) -> Tensor:
+    """(x, y) of a crop's centre: near a particle, or anywhere."""
+    if len(micrograph.xy) and draw.number(0, 1) < learn.near_particles:
+        x, y = micrograph.xy[draw.whole(len(micrograph.xy))]
+        reach = learn.crop_pixels / 3
+        return torch.tensor([x + draw.number(-reach, reach), y + draw.number(-reach, reach)])
+    return _anywhere(draw, micrograph)
+
+
+def _anywhere(draw: _Draw, micrograph: LearnedMicrograph) -> Tensor:
+    height, width = micrograph.image.shape
+    return torch.tensor([draw.number(0, width - 1), draw.number(0, height - 1)])
+
+
+def _grid(matrix: Tensor, centre: Tensor, side: int) -> Tensor:
+    """(side, side, 2) positions (x, y) on the micrograph of the crop's pixels.
+
+    Crops turned by a multiple of 90 degrees fall on whole pixels, so that they are read without interpolation.
+    """
+    steps = torch.arange(side, dtype=torch.float32) - (side - 1) // 2
+    offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1)
+    return offsets @ matrix.T.to(torch.float32) + centre.round().to(torch.float32)
+
+
+def _read(picture: Tensor, grid: Tensor, *, smooth: bool) -> Tensor:
+    """Values at (x, y) positions; mirrored beyond the edge for pictures, 0 there for targets."""
+    height, width = picture.shape
+    size = torch.tensor([max(width - 1, 1), max(height - 1, 1)], dtype=torch.float32)
+    out = torch.nn.functional.grid_sample(
+        picture[None, None],
+        (grid * 2 / size - 1)[None],
+        mode="bicubic" if smooth else "bilinear",
+        padding_mode="reflection" if smooth else "zeros",
+        align_corners=True,
+    )
+    return out[0, 0]
