@@ -7,7 +7,7 @@ from `../shared/data`; without them only the simulated ones are drawn.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,13 @@ from cryoglean.simulate.settings import SimulationSettings, simulation_settings
 
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _CROP_PIXELS = 512
-_BGAL = {"molecule": "tetramer", "pixel_size_angstrom": 4.72, "particles_per_micrograph": 85}
+_BGAL = {
+    "molecule": "tetramer",
+    "pixel_size_angstrom": 4.72,
+    "particles_per_micrograph": 130,
+    "dose_electrons_per_angstrom2": 20,
+    "defocus_micrometers": (1.5, 2.5),
+}
 _APOFERRITIN = {
     "molecule": "ferritin",
     "pixel_size_angstrom": 2.14,
@@ -124,7 +130,7 @@ def _real(title: str, paths: list[Path], group: str) -> Iterator[Panel]:
             yield Panel(f"{title} {path.stem[-9:]}", pixels, float(file.voxel_size.x), group)
 
 
-def _simulated(title: str, values: dict[str, object], seed: int, group: str) -> Panel:
+def _simulated(title: str, values: Mapping[str, object], seed: int, group: str) -> Panel:
     settings: SimulationSettings = simulation_settings(values)
     made = simulate_micrograph(settings, seed, title)
     text = f"{title}: SNR {made.snr:.2f}, {made.defocus_micrometers:.1f} µm, n {len(made.xy)}"

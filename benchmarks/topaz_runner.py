@@ -96,8 +96,8 @@ class TrainSettings:
     pretrained: bool = True
     minibatch_size: int = 128
     minibatch_balance: float = 0.125
-    epoch_size: int = 100
-    epochs: int = 2
+    epoch_size: int = 50
+    epochs: int = 4
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class ExtractSettings:
 
     radius: int
     scale: int = 2
-    threshold: float = -8.0
+    threshold: float = -6.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cryoglean.errors import MicrographError
 
-_SUFFIXES = re.compile(r"\.(mrc|mrcs|map|ccp4|tif|tiff|png|jpg|jpeg|eer|dm4)(\.(gz|bz2))?$", flags=re.IGNORECASE)
+_SUFFIXES = re.compile(r"(\.(mrc|mrcs|map|ccp4|tif|tiff|png|jpg|jpeg|eer|dm4)(\.(gz|bz2))?)+$", flags=re.IGNORECASE)
 
 
 def micrograph_name(path_or_name: str | PurePath) -> str:

@@ -155,7 +155,7 @@ def _open_journal(folder: Path, key: str) -> set[str]:
     key_file = folder / "key.json"
     try:
         if json.loads(key_file.read_text(encoding="utf-8")) == key:
-            return {line["name"] for line in _mend_journal(folder / "picks.jsonl")}
+            return {str(line["name"]) for line in _mend_journal(folder / "picks.jsonl")}
     except (OSError, json.JSONDecodeError):
         pass
     shutil.rmtree(folder, ignore_errors=True)

@@ -172,10 +172,8 @@ def _run_phase(recipe: Recipe, task: Task, phase: str, fold: Fold) -> Fit:
     objective = _add_parts([part(task, micrographs) for part in recipe.parts])
     validate = _validation(task, fold.validation) if fold.validation else None
     task.tell({"event": "phase", "phase": phase, "steps": task.settings.learn.steps})
-    fitted = fit(
-        network, objective, task.settings.learn, task.hardware, task.tell,
-        validate=validate, plan=LoopPlan(phase, file, task.resumes),
-    )  # fmt: skip
+    plan = LoopPlan(task.tell, validate, phase, file, task.resumes)
+    fitted = fit(network, objective, task.settings.learn, task.hardware, plan)
     if done is not None and file is not None:
         facts = {"best_step": fitted.best_step, "best_score": fitted.best_score}
         save_tensors(done, pack_network(fitted.network, "best"), facts)

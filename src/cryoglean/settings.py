@@ -62,12 +62,10 @@ class TargetSettings(_Part):
 class ModelSettings(_Part):
     """Which network."""
 
-    name: str = "unet"
+    name: str = "lean"
     """A model card."""
-    widths: tuple[Count, ...] = (16, 32, 64, 96)
-    """Channels from the finest to the coarsest level."""
-    norm: Literal["batch", "group"] = "batch"
-    """Normalise features over the batch, or over groups of channels of each picture."""
+    widths: tuple[Count, ...] | None = None
+    """Channels from the finest to the coarsest level; by default the card's own."""
 
 
 class LossSettings(_Part):
@@ -86,7 +84,7 @@ class LearnSettings(_Part):
 
     steps: Count = 400
     """Optimiser steps."""
-    batch: Count = 8
+    batch: Count = 4
     """Crops in a batch."""
     accumulate: Count = 1
     """Batches whose gradients are added before a step."""
@@ -94,11 +92,11 @@ class LearnSettings(_Part):
     """Side of a crop, in rescaled pixels."""
     near_particles: Share = 0.7
     """Share of the crops that are centred near a particle; the rest is anywhere."""
-    learning_rate: Positive = 2e-3
+    learning_rate: Positive = 5e-3
     """Highest learning rate of AdamW."""
     weight_decay: NotNegative = 1e-4
     """Weight decay of AdamW."""
-    schedule: Literal["poly", "onecycle"] = "poly"
+    schedule: Literal["poly", "onecycle"] = "onecycle"
     """`poly`: falls as (1 - t/T)^0.9; `onecycle`: rises for 30 %, then falls as a cosine."""
     clip_norm: Positive = 5.0
     """Gradients longer than this are shortened."""
@@ -106,7 +104,7 @@ class LearnSettings(_Part):
     """Decay of the averaged weights; 0 uses the last weights."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """`auto` uses bfloat16 where the processor multiplies it in hardware."""
-    validate_every: Count = 50
+    validate_every: Count = 100
     """Steps between validations."""
     checkpoint_every_seconds: NotNegative = 20.0
     """Seconds between the checkpoints that `--resume` continues from."""

@@ -46,9 +46,10 @@ def _settings() -> dict[str, str]:
 
 
 def _molecules() -> dict[str, str]:
-    from cryoglean.simulate.molecules import describe_molecule, molecule_names
+    from cryoglean.simulate.molecules import build_molecule, molecule_group, molecule_names
 
-    return {name: describe_molecule(name) for name in molecule_names()}
+    sizes = {name: build_molecule(name, 4.0).diameter_angstrom for name in molecule_names()}
+    return {name: f"{size:.0f} Å, symmetry {molecule_group(name)}" for name, size in sizes.items()}
 
 
 def _definitions() -> dict[str, str]:

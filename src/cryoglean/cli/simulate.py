@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 from cyclopts import Parameter
 
 from cryoglean.errors import SettingsError
@@ -51,10 +53,8 @@ def choose_simulation(molecule: str | None, structure: Path | None, assignments:
     Raises:
         SettingsError: unknown names or values out of range, all at once.
     """
-    from pydantic import ValidationError
-
     from cryoglean.settings import parse_assignment
-    from cryoglean.simulate.settings import SimulationSettings
+    from cryoglean.simulate.settings import simulation_settings
 
     if molecule is not None and structure is not None:
         raise SettingsError("--molecule and --structure are both given", fix="Give one of them.")
@@ -65,12 +65,7 @@ def choose_simulation(molecule: str | None, structure: Path | None, assignments:
         chosen["molecule"] = molecule
     if structure is not None:
         chosen["structure"] = structure
-    try:
-        return SimulationSettings(**chosen)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg'].lower()}" for one in error.errors())
-        known = ", ".join(SimulationSettings.model_fields)
-        raise SettingsError(faults, where="simulate", fix=f"Known are: {known}.") from error
+    return simulation_settings(chosen)
 
 
 def simulate_folder(
@@ -93,9 +88,10 @@ def simulate_folder(
         counter = make_counter("simulate", count)
         for made in simulate_micrographs(settings, count, seed):
             write_micrograph(made.micrograph, out / f"{made.micrograph.name}.mrc")
-            tables.append(made.picks())
-            diameter = made.diameter_angstrom
+            tables.append(Picks.of_one(made.micrograph.name, made.xy))
+            diameter = made.diameter_pixels * settings.pixel_size_angstrom
             counter.advance()
     picks = Picks.concatenate(tables)
+    picks = replace(picks, diameter_pixels=np.full(len(picks), diameter / settings.pixel_size_angstrom))
     write_picks(picks, out / "coordinates.csv")
     return picks, diameter

@@ -102,10 +102,15 @@ def write_picks_from(parts: Iterable[Picks], path: Path) -> int:
     Raises:
         PicksError: see `write_picks`.
     """
-    tables = list(parts)
-    picks = Picks.concatenate(tables)
-    write_picks(picks, path)
-    return len(picks)
+    card = _card_by_suffix(path)
+    if card is None or not hasattr(card, "write_parts"):
+        picks = Picks.concatenate(parts)
+        write_picks(picks, path)
+        return len(picks)
+    try:
+        return int(card.write_parts(parts, path))
+    except (OSError, UnicodeEncodeError) as error:
+        raise PicksError(f"it can't be written ({error})", where=path) from error
 
 
 def check_writable(path: Path) -> None:

@@ -69,14 +69,14 @@ def parse_numbers(texts: Sequence[str]) -> NDArray[np.float64]:
     return values
 
 
-def coordinate_text(value: float) -> str:
-    """A coordinate in pixels, to a millionth."""
-    return repr(round(float(value), 6))
+def coordinate_texts(values: NDArray[np.float64]) -> list[str]:
+    """Coordinates in pixels, to a millionth."""
+    return [repr(value) for value in np.round(values, 6).tolist()]
 
 
-def number_text(value: float) -> str:
-    """A number with as many digits as it takes to read it back exactly."""
-    return repr(float(value))
+def number_texts(values: NDArray[np.float64]) -> list[str]:
+    """Numbers with as many digits as it takes to read them back exactly."""
+    return [repr(value) for value in values.tolist()]
 
 
 def optional_column(values: list[float | None]) -> NDArray[np.float64] | None:

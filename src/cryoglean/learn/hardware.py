@@ -9,6 +9,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -75,7 +76,7 @@ def find_hardware(precision: Literal["auto", "bfloat16", "float32"] = "auto", de
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         return _has_instruction("amx_bf16") or _has_instruction("avx512_bf16")
     return False
@@ -83,7 +84,7 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
 
 def _has_instruction(name: str) -> bool:
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="ignore") as file:
+        with Path("/proc/cpuinfo").open(encoding="ascii", errors="ignore") as file:
             return any(line.startswith("flags") and f" {name}" in line for line in file)
     except OSError:
         return False

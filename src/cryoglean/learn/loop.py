@@ -56,11 +56,16 @@ class LoopPlan:
     """How a training runs, besides the settings.
 
     Args:
+        tell: is told `step` and `validation` events.
+        validate: called every `validate_every` steps with the averaged network; without it the last weights are
+            the result.
         phase: its name in the events.
         checkpoint_file: where it saves itself; None: nowhere.
         resumes: whether it continues from that file if it exists.
     """
 
+    tell: Tell
+    validate: Validate | None = None
     phase: str = "train"
     checkpoint_file: Path | None = None
     resumes: bool = False
@@ -102,10 +107,7 @@ def fit(
     objective: Objective,
     settings: LearnSettings,
     hardware: Hardware,
-    tell: Tell,
-    *,
-    validate: Validate | None = None,
-    plan: LoopPlan | None = None,
+    plan: LoopPlan,
 ) -> Fit:
     """Make the objective small.
 
@@ -114,10 +116,7 @@ def fit(
         objective: see `Objective`.
         settings: steps, learning rate, clipping, averaging.
         hardware: where it runs.
-        tell: is told `step` and `validation` events.
-        validate: called every `settings.validate_every` steps with the averaged network; without it the last
-            weights are the result.
-        plan: phase name, checkpoint, resume.
+        plan: who is told, who validates, checkpoint and resume.
 
     Returns:
         The averaged network, best by validation.
@@ -125,22 +124,21 @@ def fit(
     Raises:
         RunError: the checkpoint to resume from is broken or of another network.
     """
-    plan = plan or LoopPlan()
     state = _start(network, settings, hardware)
     if plan.resumes and plan.checkpoint_file is not None and plan.checkpoint_file.exists():
         state.load(plan.checkpoint_file)
-        tell({"event": "resumed", "phase": plan.phase, "step": state.step})
+        plan.tell({"event": "resumed", "phase": plan.phase, "step": state.step})
     saved_at = time.monotonic()
     while state.step < settings.steps:
         facts = _make_step(state, objective, settings, hardware)
-        tell({"event": "step", "phase": plan.phase, "step": state.step, **facts})
-        if validate is not None and (state.step % settings.validate_every == 0 or state.step == settings.steps):
-            _keep_if_better(state, validate(state.teacher.network), tell, plan.phase)
+        plan.tell({"event": "step", "phase": plan.phase, "step": state.step, **facts})
+        if plan.validate is not None and (state.step % settings.validate_every == 0 or state.step == settings.steps):
+            _keep_if_better(state, plan.validate(state.teacher.network), plan)
         is_due = time.monotonic() - saved_at >= settings.checkpoint_every_seconds
         if plan.checkpoint_file is not None and (is_due or state.step == settings.steps):
             state.save(plan.checkpoint_file, plan.phase)
             saved_at = time.monotonic()
-    if validate is None:
+    if plan.validate is None:
         return Fit(state.teacher.network, state.step, None)
     return Fit(state.best, state.best_step, state.best_score)
 
@@ -176,10 +174,10 @@ def _make_step(state: _State, objective: Objective, settings: LearnSettings, har
     return {**facts, "gradient_norm": float(torch.nan_to_num(norm, posinf=-1.0)), "learning_rate": rate}
 
 
-def _keep_if_better(state: _State, scores: dict[str, float], tell: Tell, phase: str) -> None:
+def _keep_if_better(state: _State, scores: dict[str, float], plan: LoopPlan) -> None:
     score = scores["average_precision"]
     is_better = state.best_score is None or score > state.best_score
     if is_better:
         state.best.load_state_dict(state.teacher.network.state_dict())
         state.best_score, state.best_step = score, state.step
-    tell({"event": "validation", "phase": phase, "step": state.step, **scores, "is_best": is_better})
+    plan.tell({"event": "validation", "phase": plan.phase, "step": state.step, **scores, "is_best": is_better})

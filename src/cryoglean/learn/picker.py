@@ -104,7 +104,7 @@ def build_network(model: ModelSettings, seed: int = 0) -> nn.Module:
         SettingsError: there is no such model card.
     """
     card = load_card("models", model.name)
-    chosen = {name: value for name, value in model.model_dump().items() if name in card.Settings.model_fields}
+    chosen = {} if model.widths is None else {"widths": model.widths}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network: nn.Module = card.build(card.Settings(**chosen))

@@ -1,9 +1,8 @@
-"""A small U-Net that speaks at every second pixel (Ronneberger 2015, arXiv 1505.04597; GroupNorm, arXiv 1803.08494)."""
+"""A small U-Net that speaks at every second pixel (Ronneberger 2015, arXiv 1505.04597)."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,9 +17,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     widths: tuple[int, ...] = Field(default=(16, 32, 64, 96), min_length=2)
-    """Channels from the finest to the coarsest level, each a multiple of 8."""
-    norm: Literal["batch", "group"] = "batch"
-    """Normalise over the batch (fixed statistics when picking), or over groups of 8 channels of each picture."""
+    """Channels from the finest to the coarsest level."""
     prior: float = Field(default=0.04, gt=0, lt=1)
     """Share of particle pixels that an untrained network says."""
 
@@ -40,14 +37,9 @@ class UNet(nn.Module):
         super().__init__()
         widths = settings.widths
         self.stem = nn.Conv2d(1, widths[0], kernel_size=5, stride=STRIDE, padding=2, bias=False)
-        self.down = nn.ModuleList(
-            [_block(widths[max(level - 1, 0)], width, settings.norm) for level, width in enumerate(widths)]
-        )
+        self.down = nn.ModuleList([_block(widths[max(level - 1, 0)], width) for level, width in enumerate(widths)])
         self.up = nn.ModuleList(
-            [
-                _block(widths[level] + widths[level + 1], widths[level], settings.norm)
-                for level in reversed(range(len(widths) - 1))
-            ]
+            [_block(widths[level] + widths[level + 1], widths[level]) for level in reversed(range(len(widths) - 1))]
         )
         self.head = nn.Conv2d(widths[0], 1, kernel_size=1)
         nn.init.constant_(_bias(self.head), -math.log((1 - settings.prior) / settings.prior))
@@ -72,13 +64,13 @@ class UNet(nn.Module):
         return logits
 
 
-def _block(inside: int, outside: int, norm: str) -> nn.Sequential:
+def _block(inside: int, outside: int) -> nn.Sequential:
     """Two 3 x 3 convolutions, each normalised."""
     layers: list[nn.Module] = []
     for channels in (inside, outside):
         layers += [
             nn.Conv2d(channels, outside, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(outside) if norm == "batch" else nn.GroupNorm(min(8, outside), outside),
+            nn.BatchNorm2d(outside),
             nn.SiLU(inplace=True),
         ]
     return nn.Sequential(*layers)

@@ -59,7 +59,8 @@ def _vary_spectrum(images: Tensor, amplitude: float, generator: torch.Generator)
         factor = _uniform(images, generator, -amplitude, amplitude)[:, 0]
         exponent = exponent + factor * torch.cos(order * math.pi * radius)
     spectrum = torch.fft.rfft2(images) * torch.exp(exponent)[:, None]
-    return torch.fft.irfft2(spectrum, s=images.shape[-2:])
+    varied: Tensor = torch.fft.irfft2(spectrum, s=images.shape[-2:])
+    return varied
 
 
 def _add_background(

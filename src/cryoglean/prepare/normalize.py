@@ -135,7 +135,7 @@ def _local_mean(image: NDArray[np.float32], valid: NDArray[np.bool_], sigma_pixe
     above = gaussian_filter(coarse, sigma_pixels / step, mode="nearest", truncate=3.0)
     below = gaussian_filter(coarse_weights, sigma_pixels / step, mode="nearest", truncate=3.0)
     mean = above / np.maximum(below, 1e-6)
-    return _interpolate(mean, image.shape, step)
+    return _interpolate(mean.astype(np.float32), image.shape, step)
 
 
 def _bin(image: NDArray[np.float32], step: int) -> NDArray[np.float32]:
@@ -150,4 +150,5 @@ def _interpolate(coarse: NDArray[np.float32], shape: tuple[int, ...], step: int)
     big = torch.nn.functional.interpolate(
         torch.from_numpy(coarse)[None, None], scale_factor=step, mode="bilinear", align_corners=False
     )
-    return big[0, 0, : shape[0], : shape[1]].numpy()
+    interpolated: NDArray[np.float32] = big[0, 0, : shape[0], : shape[1]].numpy()
+    return interpolated

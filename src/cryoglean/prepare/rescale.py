@@ -27,11 +27,11 @@ class Scale:
 
     def to_rescaled(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, 2) pixels of the original micrograph -> pixels of the rescaled one."""
-        return xy * np.array([self.x, self.y])
+        return np.multiply(xy, [self.x, self.y])
 
     def to_original(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, 2) pixels of the rescaled micrograph -> pixels of the original one."""
-        return xy / np.array([self.x, self.y])
+        return np.divide(xy, [self.x, self.y])
 
 
 def rescale(pixels: NDArray[np.float32], factor: float) -> tuple[Tensor, Scale]:

@@ -101,10 +101,7 @@ class _Draw:
 
 def _random_matrix(draw: _Draw, augment: AugmentSettings) -> Tensor:
     """(2, 2): from crop offsets (x, y) to offsets on the micrograph."""
-    if augment.rotate:
-        angle = draw.number(0, 2 * math.pi)
-    else:
-        angle = draw.whole(4) * math.pi / 2
+    angle = draw.number(0, 2 * math.pi) if augment.rotate else draw.whole(4) * math.pi / 2
     zoom = 1 + draw.number(-augment.scale, augment.scale) if augment.scale else 1.0
     mirror = -1.0 if draw.whole(2) else 1.0
     cos, sin = math.cos(angle) * zoom, math.sin(angle) * zoom

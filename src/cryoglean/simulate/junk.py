@@ -92,14 +92,14 @@ def _add_protein(
 
 def _add_crystal(rng: np.random.Generator, junk: Junk, settings: SimulationSettings) -> None:
     """A roundish polygon of ice with bevelled edges."""
-    radius = float(rng.uniform(120.0, 400.0)) / settings.pixel_size_angstrom
+    radius = float(rng.uniform(80.0, 260.0)) / settings.pixel_size_angstrom
     half = int(np.ceil(1.5 * radius)) + 2
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
     sides = int(rng.integers(5, 8))
     angles = (np.arange(sides) + rng.uniform(-0.25, 0.25, sides)) * 2.0 * np.pi / sides + rng.uniform(0.0, 6.3)
     reach = radius * rng.uniform(0.75, 1.1, sides)
     inside = np.min([r - x * np.cos(a) - y * np.sin(a) for a, r in zip(angles, reach, strict=True)], axis=0)
-    depth = float(rng.uniform(150.0, 500.0))
+    depth = float(rng.uniform(100.0, 350.0))
     thickness = depth * np.clip(inside / (0.35 * radius), 0.0, 1.0).astype(np.float32)
     centre = rng.integers(0, junk.phase.shape)
     phase = gaussian_filter(thickness, 1.0) * ICE_VOLTS * interaction_per_volt_angstrom(settings.voltage_kv)

@@ -34,20 +34,20 @@ class SimulationSettings(BaseModel):
     """Mean number of particles with their centre on the micrograph; the number itself is Poisson distributed."""
     spacing_diameters: Annotated[float, Field(ge=0.2, le=5.0)] = 0.9
     """Least distance between the centres of particles that do not overlap, in diameters."""
-    overlap_share: Share = 0.08
+    overlap_share: Share = 0.1
     """Share of the particles that lie over the edge of another one."""
     clustered_share: Share = 0.25
     """Share of the particles that lie within two diameters of another one."""
-    dose_electrons_per_angstrom2: Positive = 15.0
+    dose_electrons_per_angstrom2: Positive = 10.0
     """Electrons that are detected in a square angstrom where nothing is in the way: the dose times the detective
-    quantum efficiency of the camera, so 15 for a dose of 30 and a camera that counts half of them."""
+    quantum efficiency of the camera. The default is low on purpose: with 30, picking is too easy to learn from."""
     voltage_kv: Annotated[float, Field(ge=60.0, le=1000.0)] = 300.0
     """Acceleration voltage, in kV."""
     spherical_aberration_mm: NotNegative = 2.7
     """Spherical aberration, in mm."""
     amplitude_contrast: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.07
     """Share of amplitude contrast."""
-    defocus_micrometers: tuple[float, float] = (0.5, 1.5)
+    defocus_micrometers: tuple[float, float] = (0.5, 1.6)
     """Least and largest defocus, in micrometers; underfocus is positive."""
     astigmatism_micrometers: NotNegative = 0.03
     """Largest half difference between the two main defoci, in micrometers."""
@@ -63,7 +63,7 @@ class SimulationSettings(BaseModel):
     """Mean number of clumps of unfolded protein."""
     fragments: NotNegative = 35.0
     """Mean number of broken molecules, 0.2 to 0.6 diameters in size."""
-    ice_crystals: NotNegative = 0.7
+    ice_crystals: NotNegative = 0.4
     """Mean number of ice crystals on the surface."""
     carbon_edge: Share = 0.1
     """Probability that the edge of the carbon film is in sight."""

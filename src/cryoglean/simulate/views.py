@@ -14,6 +14,8 @@ from cryoglean.simulate.symmetry import random_rotations
 from cryoglean.simulate.volume import Volume
 
 _BATCH = 32
+_PADDING = 3.0
+"""With 2 the ghosts at the edge are 2 % of the highest value and the sum is off by 1 %, with 3 a fifth of that."""
 _QUARTER = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 """What np.rot90 does to a point (x right, y down, z)."""
 _MIRROR = np.diag([-1.0, 1.0, -1.0])
@@ -40,17 +42,20 @@ class Views:
 def project(volume: Volume, rotations: NDArray[np.float64]) -> Views:
     """Project a volume along z after each rotation, by the Fourier slice theorem.
 
+    torch-fourier-slice 0.6 is right for even cubes only (an odd one of 33 correlated at 0.91 with the direct sum, an
+    even one of 34 at 0.99999), so a layer of nothing is put in front, and taken off again.
+
     Args:
         volume: the molecule.
         rotations: (n, 3, 3), applied to column vectors (x, y, z) of the molecule.
     """
-    density = torch.from_numpy(np.ascontiguousarray(volume.density))
+    density = torch.from_numpy(np.pad(volume.density, ((1, 0),) * 3))
     # torch-fourier-slice turns the slice, not the molecule: hence the transposition
     slices = torch.from_numpy(np.ascontiguousarray(rotations.transpose(0, 2, 1)).astype(np.float32))
     starts = range(0, len(slices), _BATCH)
-    pictures = [project_3d_to_2d(density, slices[start : start + _BATCH], pad_factor=2.0) for start in starts]
+    pictures = [project_3d_to_2d(density, slices[start : start + _BATCH], pad_factor=_PADDING) for start in starts]
     return Views(
-        torch.cat(pictures).numpy() * np.float32(volume.voxel_size_angstrom),
+        torch.cat(pictures)[:, 1:, 1:].numpy() * np.float32(volume.voxel_size_angstrom),
         rotations,
         volume.voxel_size_angstrom,
         volume.diameter_angstrom,

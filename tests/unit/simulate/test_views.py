@@ -10,17 +10,17 @@ from cryoglean.simulate.symmetry import random_rotations
 from cryoglean.simulate.views import paste, project, random_views, turned_view
 
 
-@pytest.mark.parametrize("is_mirrored", [False, True])
+@pytest.mark.parametrize("side", ["front", "back"])
 @pytest.mark.parametrize("quarter_turns", [0, 1, 2, 3])
-def test_a_turned_view_shows_the_rotation_that_it_claims(quarter_turns: int, is_mirrored: bool) -> None:
+def test_a_turned_view_shows_the_rotation_that_it_claims(quarter_turns: int, side: str) -> None:
     volume = build_molecule("globule", 5.0)
     views = project(volume, random_rotations(np.random.default_rng(0), 1))
 
-    picture, rotation = turned_view(views, 0, quarter_turns, is_mirrored=is_mirrored)
+    picture, rotation = turned_view(views, 0, quarter_turns, is_mirrored=side == "back")
     again = project(volume, rotation[None]).pictures[0]
 
     assert np.linalg.det(rotation) == pytest.approx(1.0)
-    assert np.corrcoef(picture.ravel(), again.ravel())[0, 1] > 0.9999
+    assert np.corrcoef(picture.ravel(), again.ravel())[0, 1] > 0.9995
 
 
 @pytest.mark.parametrize("xy", [(40.0, 30.0), (40.5, 30.25), (37.13, 41.87)])

@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
-from cryoglean.durable import write_text_atomically
+from cryoglean.durable import write_file_atomically
 from cryoglean.errors import PicksError
 from cryoglean.io.picks_file import (
-    coordinate_text,
+    coordinate_texts,
     name_from_picks_file,
     name_to_write,
-    number_text,
+    number_texts,
     optional_column,
     parse_number,
     read_text,
@@ -73,24 +74,61 @@ def write(picks: Picks, path: Path) -> None:
     Raises:
         OSError: the file can't be written.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", lineterminator="\n")
+    write_parts([picks], path)
+
+
+def write_parts(parts: Iterable[Picks], path: Path) -> int:
+    """Write picks that come one micrograph at a time, holding no more than one; the first part says the columns.
+
+    Returns:
+        How many picks were written.
+
+    Raises:
+        PicksError: a later part has other columns.
+        OSError: the file can't be written.
+    """
+    counts: list[int] = []
+
+    def fill(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            counts.append(_write_rows(parts, file, "\t" if path.suffix.lower() == ".tsv" else ","))
+
+    write_file_atomically(path, fill)
+    return counts[0]
+
+
+def _write_rows(parts: Iterable[Picks], file: TextIO, delimiter: str) -> int:
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    header: list[str] = []
+    empty: list[str] = []
+    count = 0
+    for picks in parts:
+        columns = _text_columns(picks)
+        if not header:
+            header = list(columns)
+            writer.writerow(header)
+        if len(picks) and list(columns) != header:
+            raise PicksError(f"the columns {', '.join(columns)} differ from the first, {', '.join(header)}")
+        writer.writerows(zip(*columns.values(), strict=True))
+        with_particles = set(picks.micrograph.tolist())
+        empty += [name for name in picks.micrographs if name not in with_particles]
+        count += len(picks)
+    writer.writerows([name_to_write(name), *[""] * (len(header) - 1)] for name in empty)
+    return count
+
+
+def _text_columns(picks: Picks) -> dict[str, list[str]]:
     columns: dict[str, list[str]] = {
         "micrograph": [name_to_write(name) for name in picks.micrograph.tolist()],
-        "x": [coordinate_text(x) for x in picks.xy[:, 0]],
-        "y": [coordinate_text(y) for y in picks.xy[:, 1]],
+        "x": coordinate_texts(picks.xy[:, 0]),
+        "y": coordinate_texts(picks.xy[:, 1]),
     }
     for name, values in (("score", picks.score), ("diameter", picks.diameter_pixels)):
         if values is not None:
-            columns[name] = ["" if np.isnan(value) else number_text(value) for value in values]
+            columns[name] = ["" if text == "nan" else text for text in number_texts(values)]
     for name, values in picks.extra.items():
         columns.setdefault(name, [str(value) for value in values.tolist()])
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    with_particles = set(picks.micrograph.tolist())
-    blanks = [""] * (len(columns) - 1)
-    writer.writerows([name_to_write(name), *blanks] for name in picks.micrographs if name not in with_particles)
-    write_text_atomically(path, text.getvalue())
+    return columns
 
 
 @dataclass(slots=True)

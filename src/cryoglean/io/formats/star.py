@@ -7,19 +7,19 @@ read, and `micrographs` when some micrograph has no particle, which `particles` 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoglean.durable import write_text_atomically
+from cryoglean.durable import write_file_atomically, write_text_atomically
 from cryoglean.errors import PicksError
 from cryoglean.io.picks_file import (
-    coordinate_text,
+    coordinate_texts,
     name_from_picks_file,
-    number_text,
+    number_texts,
     parse_numbers,
     telling_file,
 )
@@ -84,6 +84,49 @@ def write(picks: Picks, path: Path) -> None:
     for name, table in tables.items():
         _refuse_unreadable(name, table, path)
     write_text_atomically(path, render_star_tables(tables))
+
+
+def write_parts(parts: Iterable[Picks], path: Path) -> int:
+    """Write picks that come one micrograph at a time, holding no more than one; the first part says the columns.
+
+    Returns:
+        How many picks were written.
+
+    Raises:
+        PicksError: a later part has other columns, or see `write`.
+        OSError: the file can't be written.
+    """
+    counts: list[int] = []
+
+    def fill(temporary: Path) -> None:
+        with temporary.open("w", encoding="ascii") as file:
+            counts.append(_write_rows(parts, file, path))
+
+    write_file_atomically(path, fill)
+    return counts[0]
+
+
+def _write_rows(parts: Iterable[Picks], file: TextIO, path: Path) -> int:
+    tags: list[str] = []
+    looked_at: dict[str, str] = {}
+    count = 0
+    for picks in parts:
+        table = _particle_table(picks)
+        _refuse_unreadable("particles", table, path)
+        if not tags:
+            tags = list(table)
+            file.write(render_star_tables({"particles": dict.fromkeys(tags, ())}).rstrip("\n") + "\n")
+        if len(picks) and list(table) != tags:
+            raise PicksError(f"the columns {', '.join(table)} differ from the first, {', '.join(tags)}", where=path)
+        file.writelines("\t".join(row) + "\n" for row in zip(*table.values(), strict=True))
+        paths = dict(zip(picks.micrograph.tolist(), table[_MICROGRAPH], strict=True))
+        looked_at |= {name: paths.get(name, "") for name in picks.micrographs}
+        count += len(picks)
+    if not all(looked_at.values()):
+        listed = {_MICROGRAPH: [written or _written_path(name) for name, written in looked_at.items()]}
+        _refuse_unreadable("micrographs", listed, path)
+        file.write("\n\n" + render_star_tables({"micrographs": listed}).split("\n", 2)[2])
+    return count
 
 
 def _read_index(path: Path, index: StarTable) -> Picks:
@@ -172,14 +215,14 @@ def _optics_table(picks: Picks) -> dict[str, list[str]]:
 
 def _particle_table(picks: Picks) -> dict[str, list[str]]:
     columns = {
-        _X: [coordinate_text(x) for x in picks.xy[:, 0]],
-        _Y: [coordinate_text(y) for y in picks.xy[:, 1]],
+        _X: coordinate_texts(picks.xy[:, 0]),
+        _Y: coordinate_texts(picks.xy[:, 1]),
         _MICROGRAPH: _written_paths(picks),
     }
     if picks.score is not None:
-        columns[_SCORE] = [number_text(score) for score in picks.score]
+        columns[_SCORE] = number_texts(picks.score)
     if picks.diameter_pixels is not None:
-        columns[_DIAMETER] = [number_text(diameter) for diameter in picks.diameter_pixels]
+        columns[_DIAMETER] = number_texts(picks.diameter_pixels)
     for name, values in picks.extra.items():
         if name != MICROGRAPH_PATH and not name.startswith(_OPTICS) and _TAG.fullmatch(name):
             columns.setdefault(name, [str(value) or "None" for value in values.tolist()])
@@ -192,11 +235,12 @@ def _particle_table(picks: Picks) -> dict[str, list[str]]:
 def _written_paths(picks: Picks) -> list[str]:
     kept: NDArray[Any] | None = picks.extra.get(MICROGRAPH_PATH)
     names = picks.micrograph.tolist()
-    paths = [""] * len(names) if kept is None else kept.tolist()
-    return [
-        _not_a_keyword(str(path)) if path and micrograph_name(str(path)) == name else _written_path(name)
-        for name, path in zip(names, paths, strict=True)
-    ]
+    pairs = list(zip(names, [""] * len(names) if kept is None else kept.tolist(), strict=True))
+    written = {
+        (name, path): _not_a_keyword(str(path)) if micrograph_name(str(path)) == name else _written_path(name)
+        for name, path in dict.fromkeys(pairs)
+    }
+    return [written[pair] for pair in pairs]
 
 
 def _written_path(name: str) -> str:
@@ -210,7 +254,9 @@ def _not_a_keyword(path: str) -> str:
 
 def _refuse_unreadable(name: str, table: Mapping[str, Sequence[str]], path: Path) -> None:
     for tag, values in table.items():
-        bad = next((value for value in values if not is_plain_value(value)), None)
+        if tag in (_X, _Y, _SCORE, _DIAMETER):
+            continue
+        bad = next((value for value in dict.fromkeys(values) if not is_plain_value(value)), None)
         if bad is not None:
             raise PicksError(
                 f"RELION can't read '{bad[:60]}' (_{tag}, data_{name}): blanks, quotes, # and letters beyond ASCII "

@@ -90,10 +90,10 @@ def read(path: Path) -> Micrograph:
             if _is_packed(path):
                 file.seek(header.data_start)
                 raw: NDArray[Any] = np.frombuffer(_read_exactly(file, header, path), dtype=np.uint8)
-            else:
+            else:  # not mapped into memory: a file that shrinks meanwhile would kill the process
                 _check_length(path.stat().st_size, header, path)
-                bytes_of_data = header.rows * header.row_bytes
-                raw = np.memmap(path, dtype=np.uint8, mode="r", offset=header.data_start, shape=(bytes_of_data,))
+                raw = np.fromfile(path, dtype=np.uint8, count=header.rows * header.row_bytes, offset=header.data_start)
+                _check_length(header.data_start + len(raw), header, path)
     except _BROKEN as error:
         raise MicrographError(f"it can't be read ({error})", where=path, fix="Copy or make the file again.") from error
     return Micrograph(micrograph_name(path), _pixels(raw, header), header.pixel_size_angstrom, path)
@@ -252,14 +252,13 @@ def _check_length(there: int, header: _Header, path: Path) -> None:
         )
 
 
-def _read_exactly(file: IO[bytes] | gzip.GzipFile | bz2.BZ2File, header: _Header, path: Path) -> bytes:
+def _read_exactly(file: IO[bytes] | gzip.GzipFile | bz2.BZ2File, header: _Header, path: Path) -> bytearray:
     """The data of a packed file, piece by piece, so that a false header allocates nothing."""
     missing = header.rows * header.row_bytes
-    pieces = []
+    data = bytearray()
     while missing > 0 and (piece := file.read(min(missing, 2**20))):
-        pieces.append(piece)
+        data += piece
         missing -= len(piece)
-    data = b"".join(pieces)
     _check_length(header.data_start + len(data), header, path)
     return data
 
@@ -268,7 +267,7 @@ def _pixels(raw: NDArray[Any], header: _Header) -> NDArray[np.float32]:
     if header.mode == 101:
         return _unpack_nibbles(raw.reshape(header.rows, header.row_bytes))[:, : header.columns]
     with np.errstate(invalid="ignore"):  # signalling nans of a foreign machine
-        return np.array(raw.view(header.numbers), dtype=np.float32).reshape(header.rows, header.columns)
+        return np.asarray(raw.view(header.numbers), dtype=np.float32).reshape(header.rows, header.columns)
 
 
 def _unpack_nibbles(packed: NDArray[Any]) -> NDArray[np.float32]:

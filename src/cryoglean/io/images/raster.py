@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -45,7 +46,7 @@ def read(path: Path) -> Micrograph:
 
 
 def read_shape(path: Path) -> tuple[int, int]:
-    """(y, x): rows and columns, from the header alone.
+    """(y, x): rows and columns, without unpacking the pixels.
 
     Raises:
         MicrographError: as `read`, except for what only the data tell.
@@ -59,11 +60,13 @@ def _opened(path: Path) -> Iterator[Picture]:
     from PIL import Image
 
     try:
+        content = path.read_bytes()
         with warnings.catch_warnings():
             # pillow warns from 90 million pixels, which a K3 in super-resolution has, and refuses from 179 million
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as picture:
-                if picture.width * picture.height > _MOST_PACKING * path.stat().st_size:
+            # from memory: a broken length in a file would make pillow reserve that many bytes
+            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as picture:
+                if picture.width * picture.height > _MOST_PACKING * len(content):
                     raise MicrographError("it is cut off", where=path, fix="Copy or make the file again.")
                 yield picture
     except (*_BROKEN, *_BROKEN_DATA, Image.DecompressionBombError) as error:

@@ -1,0 +1,96 @@
+"""`cryoglean show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from cryoglean.picks import Picks
+    from cryoglean.report.figures.micrograph import Marks
+
+
+def show_command(
+    what: Literal["micrograph"],
+    file: Path,
+    *,
+    picks: Path | None = None,
+    truth: Path | None = None,
+    diameter_pixels: float | None = None,
+    pixel_size_angstrom: float | None = None,
+    threshold: float | None = None,
+    out: Path,
+) -> int:
+    """Draw a micrograph with its picks into a PNG file.
+
+    Args:
+        what: micrograph.
+        file: the micrograph.
+        picks: picks to draw; those on other micrographs are left out.
+        truth: particles; with picks, they are shown as found, false and missed.
+        diameter_pixels: diameter of the particle; by default that in the truth or the picks file.
+        pixel_size_angstrom: for the scale bar; by default that of the header.
+        threshold: picks with a lower score are left out.
+        out: the PNG file to write.
+    """
+    from cryoglean.durable import write_file_atomically
+    from cryoglean.errors import SettingsError
+    from cryoglean.io.micrographs import read_micrograph
+    from cryoglean.io.picks import read_picks
+    from cryoglean.report.figures.drawing import to_png
+    from cryoglean.report.figures.micrograph import draw_micrograph, make_view
+
+    if out.suffix.lower() != ".png":
+        raise SettingsError(f"'{out.suffix}' can't be drawn", where=f"--out {out}", fix="Call it .png.")
+    micrograph = read_micrograph(file, pixel_size_angstrom)
+    found = None if picks is None else _on(read_picks(picks), micrograph.name, picks)
+    real = None if truth is None else _on(read_picks(truth), micrograph.name, truth)
+    diameter = diameter_pixels or _diameter(real) or _diameter(found)
+    png = to_png(draw_micrograph(make_view(micrograph, diameter), _marks(found, real, threshold, diameter)))
+    write_file_atomically(out, lambda path: _write(path, png))
+    print(f"{what} {micrograph.name}: {out}")
+    return 0
+
+
+def _on(table: Picks, name: str, file: Path) -> Picks:
+    from cryoglean.errors import PicksError
+
+    if name not in table.micrographs:
+        raise PicksError(
+            f"it has nothing on the micrograph '{name}'",
+            where=file,
+            fix=f"It speaks of {', '.join(table.micrographs[:3])}.",
+        )
+    return table.on(name)
+
+
+def _marks(
+    picks: Picks | None, truth: Picks | None, threshold: float | None, diameter: float | None
+) -> tuple[Marks, ...]:
+    from cryoglean.evaluate.rules import Rules
+    from cryoglean.report.figures.drawing import GREEN, ORANGE
+    from cryoglean.report.figures.micrograph import Marks, judged_marks
+    from cryoglean.report.judged import judge_picks
+
+    kept = picks if picks is None or threshold is None else picks.above(threshold)
+    if kept is not None and truth is not None:
+        judged = judge_picks(kept, truth, Rules(diameter_pixels=diameter, bootstrap_draws=0), None, {})
+        if judged is not None:
+            (verdict,) = judged.verdicts
+            return judged_marks(verdict.found, verdict.false, verdict.missed)
+    if kept is not None:
+        return (Marks("picks", kept.xy, "circle", GREEN),)
+    return () if truth is None else (Marks("particles", truth.xy, "square", ORANGE),)
+
+
+def _diameter(table: Picks | None) -> float | None:
+    import numpy as np
+
+    if table is None or table.diameter_pixels is None or not len(table):
+        return None
+    usable = table.diameter_pixels[np.isfinite(table.diameter_pixels) & (table.diameter_pixels > 0)]
+    return float(np.median(usable)) if len(usable) else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

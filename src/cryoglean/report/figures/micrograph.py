@@ -1,0 +1,177 @@
+"""A micrograph as a person wants to see it, and the picks on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from cryoglean.micrograph import Micrograph
+from cryoglean.picks import Picks
+from cryoglean.report.figures.drawing import GREEN, INK, SKY, VERMILLION, outlines
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LOW_PASS_DIAMETERS = 0.06  # sigma; a particle stays sharp, the grain of the camera goes
+_FLATTEN_DIAMETERS = 2.5  # sigma; slopes of ice and carbon go
+_SIDE_PIXELS = 900
+_WIDTH_INCHES, _DPI, _LEGEND_INCHES = 9.0, 100, 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A micrograph made ready for the eye.
+
+    Args:
+        grey: (y, x) in [0, 1].
+        binned: original pixels along the side of one of these.
+        pixel_size_angstrom: of the original pixels; None when nobody said.
+        diameter_pixels: of the particle, original pixels; None when nobody said.
+    """
+
+    grey: NDArray[np.float32]
+    binned: int
+    pixel_size_angstrom: float | None
+    diameter_pixels: float | None
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Left, right, bottom, top in original pixels; (0, 0) is the centre of the first one."""
+        rows, columns = self.grey.shape
+        return (-0.5, columns * self.binned - 0.5, rows * self.binned - 0.5, -0.5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """Points of one kind.
+
+    Args:
+        label: what they are.
+        xy: (n, 2) original pixels.
+        shape: circle, square or triangle.
+        colour: of their outlines.
+    """
+
+    label: str
+    xy: NDArray[np.float64]
+    shape: str
+    colour: str
+
+
+def judged_marks(found: Picks, false: Picks, missed: Picks) -> tuple[Marks, ...]:
+    """The marks of found (circles), false (triangles) and missed (squares) particles."""
+    return (
+        Marks("found", found.xy, "circle", GREEN),
+        Marks("false", false.xy, "triangle", VERMILLION),
+        Marks("missed", missed.xy, "square", SKY),
+    )
+
+
+def make_view(micrograph: Micrograph, diameter_pixels: float | None = None, side_pixels: int = _SIDE_PIXELS) -> View:
+    """Bin a micrograph, take slopes and grain off, and stretch its contrast between percentiles.
+
+    Args:
+        micrograph: any size; pixels that are not finite become the median.
+        diameter_pixels: of the particle, for the filters; None takes a fortieth of the longer side.
+        side_pixels: the longer side is binned to at most this.
+    """
+    pixels = fill_holes(micrograph.pixels)
+    binned = max(1, math.ceil(max(pixels.shape) / side_pixels))
+    pixels = bin_pixels(pixels, binned)
+    diameter = (diameter_pixels or max(micrograph.shape) / 40) / binned
+    smooth = gaussian_filter(pixels, _LOW_PASS_DIAMETERS * diameter)
+    smooth = smooth - gaussian_filter(pixels, _FLATTEN_DIAMETERS * diameter)
+    low, high = np.percentile(smooth, (0.5, 99.5))
+    grey = np.clip((smooth - low) / max(float(high - low), 1e-12), 0.0, 1.0).astype(np.float32)
+    return View(grey, binned, micrograph.pixel_size_angstrom, diameter_pixels)
+
+
+def fill_holes(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same picture (y, x) with the median where it is not finite."""
+    is_finite = np.isfinite(pixels)
+    if is_finite.all():
+        return pixels
+    median = float(np.median(pixels[is_finite])) if is_finite.any() else 0.0
+    return np.where(is_finite, pixels, np.float32(median))
+
+
+def bin_pixels(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """The mean of each block of `factor` times `factor` pixels; rests at the right and the bottom are left out."""
+    if factor == 1:
+        return pixels
+    rows, columns = (max(1, side // factor) for side in pixels.shape)
+    cut = pixels[: rows * factor, : columns * factor]
+    return np.asarray(cut.reshape(rows, -1, columns, cut.shape[1] // columns).mean(axis=(1, 3)), dtype=np.float32)
+
+
+def draw_micrograph(view: View, marks: Sequence[Marks] = ()) -> Figure:
+    """The micrograph with outlines of a particle's size on it; legend and counts lie outside the picture.
+
+    Args:
+        view: see `make_view`.
+        marks: drawn in this order; those of nothing are in the legend too, with the count 0.
+    """
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
+
+    height = _WIDTH_INCHES * view.grey.shape[0] / view.grey.shape[1]
+    strip = _LEGEND_INCHES if marks else 0.0
+    figure = Figure(figsize=(_WIDTH_INCHES, height + strip), dpi=_DPI, facecolor="white")
+    axes = figure.add_axes((0.0, 0.0, 1.0, height / (height + strip)))
+    axes.set_axis_off()
+    axes.imshow(view.grey, cmap="gray", vmin=0, vmax=1, extent=view.extent, interpolation="nearest")
+    radius = 0.5 * (view.diameter_pixels or view.extent[1] / 40)
+    for one in marks:
+        lines = outlines(one.xy, one.shape, radius)
+        axes.add_collection(LineCollection(list(lines), colors=one.colour, linewidths=1.5, label=one.label))
+    axes.set_xlim(view.extent[0], view.extent[1])
+    axes.set_ylim(view.extent[2], view.extent[3])
+    if view.pixel_size_angstrom:
+        _draw_scale_bar(axes, view, view.pixel_size_angstrom)
+    if marks:
+        _draw_legend(figure, marks)
+    return figure
+
+
+def nice_length_nm(longest_nm: float) -> float:
+    """The largest of 1, 2, 5, 10, 20, 50 ... nm (also below 1) that is not longer than this."""
+    power = 10.0 ** math.floor(math.log10(longest_nm))
+    return max(step * power for step in (1, 2, 5) if step * power <= longest_nm * (1 + 1e-9))
+
+
+def _draw_scale_bar(axes: Axes, view: View, pixel_size_angstrom: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    left, right, bottom, _ = view.extent
+    width = right - left
+    length_nm = nice_length_nm(0.2 * width * pixel_size_angstrom / 10)
+    length = length_nm * 10 / pixel_size_angstrom
+    pad = 0.012 * width
+    box = (left + pad, bottom - 6.2 * pad)
+    axes.add_patch(Rectangle(box, length + 2 * pad, 5.2 * pad, facecolor="black", alpha=0.72, linewidth=0, zorder=4))
+    bar = (box[0] + pad, bottom - 2.6 * pad)
+    axes.add_patch(Rectangle(bar, length, 0.6 * pad, facecolor="white", linewidth=0, zorder=5))
+    middle = (bar[0] + length / 2, bottom - 3.0 * pad)
+    axes.text(*middle, f"{length_nm:g} nm", color="white", fontsize=13, ha="center", va="bottom", zorder=5)
+
+
+def _draw_legend(figure: Figure, marks: Sequence[Marks]) -> None:
+    from matplotlib.lines import Line2D
+
+    symbols = {"circle": "o", "square": "s", "triangle": "^"}
+    handles = [
+        Line2D([], [], linestyle="none", marker=symbols[one.shape], markersize=12, markerfacecolor="none",
+               markeredgecolor=one.colour, markeredgewidth=2.2, label=f"{one.label}: {len(one.xy)}")
+        for one in marks
+    ]  # fmt: skip
+    figure.legend(
+        handles=handles, loc="upper center", ncols=len(marks), frameon=False, fontsize=14, labelcolor=INK,
+        borderaxespad=0.2, columnspacing=3,
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""Numbers in words, the same way in every section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def count_of(number: int, noun: str) -> str:
+    """`1 micrograph`, `1,039 particles`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def decimals(value: float | None, digits: int = 3) -> str:
+    """A score, or a dash where it is not defined."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """A share in per cent, or a dash where it is not defined."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def interval_of(intervals: Mapping[str, Any], name: str) -> str:
+    """`95 % interval 0.69 to 0.87`; empty when there is none."""
+    interval = intervals.get(name)
+    return "" if interval is None else f"95 % interval {interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """`88 s`, `12 min`, `2 h 5 min`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def some_of(names: Sequence[str], limit: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
