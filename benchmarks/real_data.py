@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryoglean.cli.simulate import simulate_folder
 from cryoglean.dataset import Dataset, Role
 from cryoglean.evaluate.score import Rules
 from cryoglean.io.micrographs import find_micrographs, micrographs_by_name, read_micrograph_shape
 from cryoglean.io.picks import read_picks
 from cryoglean.picks import Picks
+from cryoglean.simulate.settings import SimulationSettings
 from make_apoferritin import mix
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -35,10 +37,10 @@ class Bench:
         return self.diameter_angstrom / self.pixel_size_angstrom
 
     def split(self, labelled: int) -> tuple[list[str], list[str], list[str]]:
-        """Names to train on, to validate on, and to test on; the test names are the same for every `labelled`.
+        """Names to train on, to validate on, and to test on, in order of name.
 
-        By name: the first `labelled` (at most 5, less than the set has to give) are trained on, two are validated
-        on, the rest tested. With one labelled micrograph these are 1, the next 2 and the other 7.
+        The first is always trained on, the second and third are always validated on; further labelled ones follow
+        those, and the rest is tested. With one labelled micrograph of ten that is 1, 2 and 7.
         """
         names = sorted(self.paths)
         if labelled == 1:
@@ -79,6 +81,26 @@ def apoferritin(k: float) -> Bench:
         mix(k, folder)
     paths = micrographs_by_name(find_micrographs([folder]))
     return Bench(f"apoferritin_k{k:g}", paths, read_picks(folder / "coordinates.csv"), 52 * 2.14, 2.14, 26.0)
+
+
+def simulated(molecule: str, count: int = 10, seed: int = 1) -> Bench:
+    """Ten micrographs of a built-in molecule at the simulator's defaults, in a folder of the temporary directory."""
+    folder = Path(tempfile.gettempdir()) / f"cryoglean_simulated_{molecule}_{count}_{seed}"
+    settings = SimulationSettings(molecule=molecule)
+    if not (folder / "coordinates.csv").exists():
+        simulate_folder(folder, count, seed, settings, quiet=True)
+    truth = read_picks(folder / "coordinates.csv")
+    size = settings.pixel_size_angstrom
+    if truth.diameter_pixels is None:
+        raise ValueError("simulated coordinates without a diameter")
+    diameter = float(truth.diameter_pixels[0])
+    paths = micrographs_by_name(find_micrographs([folder]))
+    return Bench(f"simulated_{molecule}", paths, truth, diameter * size, size, diameter / 2)
+
+
+def all_benches() -> list[Bench]:
+    """Two simulated molecules, and the real sets where they are."""
+    return [*real_benches(), simulated("globule"), simulated("tetramer")]
 
 
 def real_benches() -> list[Bench]:

@@ -38,11 +38,6 @@ def name_from_picks_file(path: Path) -> str:
     return _ENDINGS.sub("", micrograph_name(path.stem)) or path.stem
 
 
-def name_to_write(name: str) -> str:
-    """`name` in a form that `micrograph_name` turns into `name` again, whatever dots it has."""
-    return name if micrograph_name(name) == name else f"{name}.mrc"
-
-
 def parse_number(text: str) -> float:
     """A finite or infinite number, or nan, from text.
 

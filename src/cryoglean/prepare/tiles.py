@@ -73,12 +73,11 @@ def cut_crops(
         micrograph = micrographs[place]
         matrix = _random_matrix(draw, augment)
         grid = _grid(matrix, _random_centre(draw, micrograph, learn), learn.crop_pixels)
-        images.append(_read(micrograph.image, grid, smooth=True))
-        coarse = grid[::stride, ::stride]
-        ys.append(_read(micrograph.y, coarse, smooth=False))
-        ws.append(_read(micrograph.w, coarse, smooth=False))
-        elsewhere = _grid(torch.eye(2), _anywhere(draw, micrograph), learn.crop_pixels)
-        backgrounds.append(_read(micrograph.image, elsewhere, smooth=False))
+        images.append(_read(micrograph.image[None], grid, smooth=True)[0])
+        y, w = _read(torch.stack([micrograph.y, micrograph.w]), grid[::stride, ::stride], smooth=False)
+        ys.append(y)
+        ws.append(w)
+        backgrounds.append(_cut_anywhere(draw, micrograph.image, learn.crop_pixels))
     return Crops(
         torch.stack(images)[:, None],
         Targets(torch.stack(ys)[:, None], torch.stack(ws)[:, None]),
@@ -132,15 +131,23 @@ def _grid(matrix: Tensor, centre: Tensor, side: int) -> Tensor:
     return offsets @ matrix.T.to(torch.float32) + centre.round().to(torch.float32)
 
 
-def _read(picture: Tensor, grid: Tensor, *, smooth: bool) -> Tensor:
-    """Values at (x, y) positions; mirrored beyond the edge for pictures, 0 there for targets."""
-    height, width = picture.shape
+def _cut_anywhere(draw: _Draw, picture: Tensor, side: int) -> Tensor:
+    """A piece of the picture as it is, repeated if the picture is smaller."""
+    top, left = (draw.whole(length - side + 1) for length in picture.shape)
+    piece = picture[top : top + side, left : left + side]
+    times = [-(-side // length) for length in piece.shape]
+    return piece.repeat(times)[:side, :side]
+
+
+def _read(pictures: Tensor, grid: Tensor, *, smooth: bool) -> Tensor:
+    """Values of (c, y, x) pictures at (x, y) positions; mirrored beyond the edge if smooth, 0 there if not."""
+    height, width = pictures.shape[-2:]
     size = torch.tensor([max(width - 1, 1), max(height - 1, 1)], dtype=torch.float32)
     out = torch.nn.functional.grid_sample(
-        picture[None, None],
+        pictures[None],
         (grid * 2 / size - 1)[None],
         mode="bicubic" if smooth else "bilinear",
         padding_mode="reflection" if smooth else "zeros",
         align_corners=True,
     )
-    return out[0, 0]
+    return out[0]

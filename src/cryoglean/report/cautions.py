@@ -70,10 +70,12 @@ def _about_training(results: Results) -> Iterator[Notice]:
     values = [event["average_precision"] for event in told]
     is_last_best = len(values) > 1 and values[-1] == max(values)
     if is_last_best and values[-1] - values[-2] > _STILL_RISING:
+        longer = 2 * int(results.setting("learn.steps"))
         yield Notice(
             f"Validation was still rising at the last step ({values[-2]:.3f}, then {values[-1]:.3f}); a longer "
-            f"training may pick better: a higher --effort, or --set learn.steps={2 * results.settings.learn.steps}.", "note",
-        )  # fmt: skip
+            f"training may pick better: a higher --effort, or --set learn.steps={longer}.",
+            "note",
+        )
     if results.summary.get("is_cross_validated"):
         yield Notice(
             "No micrographs were set aside: each part was picked by a network that had not seen it, "

@@ -7,13 +7,11 @@ import re
 from cryoglean.errors import MicrographError
 from cryoglean.io.micrographs import read_micrograph
 from cryoglean.report.figures.drawing import to_png
-from cryoglean.report.figures.micrograph import draw_micrograph, judged_marks, make_view
+from cryoglean.report.figures.micrograph import MARK_COLOURS, draw_micrograph, judged_marks, make_view
 from cryoglean.report.figures.scores import draw_precision_recall
 from cryoglean.report.judged import Judged, Verdict
 from cryoglean.report.section import Folded, Gallery, Picture
 from cryoglean.report.wording import count_of, decimals
-
-_GREYS, _COLOURS = 32, 128
 
 
 def picture_verdicts(
@@ -81,11 +79,11 @@ def _picture_one(
     particles = count_of(verdict.score.tally.truth, "labelled particle")
     return (
         Picture(
-            stem, to_png(marked, colours=_COLOURS),
+            stem, to_png(marked, on_grey=MARK_COLOURS),
             f"Micrograph {title} with {particles}: {counts}.", f"{title}: {counts}.", is_wide=True,
         ),
         Picture(
-            f"{stem}_plain", to_png(draw_micrograph(view), colours=_GREYS),
+            f"{stem}_plain", to_png(draw_micrograph(view), on_grey=()),
             f"Micrograph {title} without marks.", f"{title}, without marks.", is_wide=True,
         ),
     )  # fmt: skip

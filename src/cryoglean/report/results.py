@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+import yaml
+
 from cryoglean.dataset import Dataset
-from cryoglean.errors import CryogleanError
+from cryoglean.errors import CryogleanError, RunError
 from cryoglean.evaluate.rules import Rules
 from cryoglean.io.micrographs import read_micrograph_shape
 from cryoglean.io.picks import read_picks
 from cryoglean.picks import Picks
 from cryoglean.report.judged import Judged, judge_picks
 from cryoglean.run import Run
-from cryoglean.settings import Settings, read_settings
+from cryoglean.settings import describe_setting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,9 +64,29 @@ class Results:
         return self.run.summary()
 
     @cached_property
-    def settings(self) -> Settings:
-        """The settings of the run."""
-        return read_settings(self.run.settings_file)
+    def settings_text(self) -> str:
+        """The complete settings as YAML, as the run wrote them.
+
+        Raises:
+            RunError: they are missing.
+        """
+        try:
+            return self.run.settings_file.read_text(encoding="utf-8").rstrip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(
+                f"settings.yaml can't be read ({error})", where=self.run.folder, fix="Give the folder of a run."
+            ) from error
+
+    def setting(self, name: str) -> Any:
+        """The value of one setting, also of a run of another version; its default today where the run is silent.
+
+        Args:
+            name: such as `learn.steps`.
+        """
+        value: Any = self._settings
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return describe_setting(name)[1] if value is None else value
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -113,7 +135,7 @@ class Results:
             return None
         picks = self.validation_picks.of(self.validation_names)
         if picks.score is None:  # a table without a row has no scores either
-            picks = replace(Picks.empty(self.validation_names)) if not len(picks) else picks
+            picks = Picks.empty(self.validation_names) if not len(picks) else picks
         return judge_picks(picks, self.validation_truth, self._validation_rules(), self.threshold, self.dataset.paths)
 
     @cached_property
@@ -134,6 +156,13 @@ class Results:
         return self.dataset.diameter_angstrom / size if size else None
 
     @cached_property
+    def _settings(self) -> Any:
+        try:
+            return yaml.safe_load(self.settings_text)
+        except yaml.YAMLError as error:
+            raise RunError("settings.yaml is not YAML", where=self.run.folder, fix="Train again.") from error
+
+    @cached_property
     def _shapes(self) -> dict[str, tuple[int, int]]:
         shapes = {}
         for name in self.validation_names:
@@ -148,7 +177,7 @@ class Results:
 
     def _validation_rules(self) -> Rules:
         diameter = self.diameter_pixels
-        border = self.settings.prepare.border_diameters * (diameter or 0.0)
+        border = float(self.setting("prepare.border_diameters")) * (diameter or 0.0)
         return Rules(
             diameter_pixels=diameter,
             border_pixels=0.0 if self.missing_files else border,

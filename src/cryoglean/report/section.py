@@ -99,11 +99,13 @@ class Table:
         columns: the headings.
         rows: a text for each column.
         caption: what it shows.
+        is_words: whether the cells are words rather than numbers.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str
+    is_words: bool = False
     kind: ClassVar[str] = "table"
 
 

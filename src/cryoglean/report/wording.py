@@ -22,9 +22,9 @@ def percent(value: float | None) -> str:
 
 
 def interval_of(intervals: Mapping[str, Any], name: str) -> str:
-    """`95 % interval 0.69 to 0.87`; empty when there is none."""
+    """`95 % interval 0.693–0.867`; empty when there is none."""
     interval = intervals.get(name)
-    return "" if interval is None else f"95 % interval {interval[0]:.3f} to {interval[1]:.3f}"
+    return "" if interval is None else f"95 % interval {interval[0]:.3f}–{interval[1]:.3f}"
 
 
 def duration(seconds: float) -> str:

@@ -17,7 +17,6 @@ from cryoglean.errors import PicksError
 from cryoglean.io.picks_file import (
     coordinate_texts,
     name_from_picks_file,
-    name_to_write,
     number_texts,
     optional_column,
     parse_number,
@@ -113,13 +112,13 @@ def _write_rows(parts: Iterable[Picks], file: TextIO, delimiter: str) -> int:
         with_particles = set(picks.micrograph.tolist())
         empty += [name for name in picks.micrographs if name not in with_particles]
         count += len(picks)
-    writer.writerows([name_to_write(name), *[""] * (len(header) - 1)] for name in empty)
+    writer.writerows([name, *[""] * (len(header) - 1)] for name in empty)
     return count
 
 
 def _text_columns(picks: Picks) -> dict[str, list[str]]:
     columns: dict[str, list[str]] = {
-        "micrograph": [name_to_write(name) for name in picks.micrograph.tolist()],
+        "micrograph": picks.micrograph.tolist(),
         "x": coordinate_texts(picks.xy[:, 0]),
         "y": coordinate_texts(picks.xy[:, 1]),
     }

@@ -13,7 +13,6 @@ from cryoglean.durable import write_text_atomically
 from cryoglean.errors import PicksError
 from cryoglean.io.picks_file import (
     name_from_picks_file,
-    name_to_write,
     optional_column,
     parse_number,
     read_text,
@@ -65,7 +64,7 @@ def write(picks: Picks, path: Path) -> None:
         PicksError: a score is infinite.
         OSError: the file can't be written.
     """
-    rows: dict[str, list[Any]] = {name_to_write(name): [] for name in picks.micrographs}
+    rows: dict[str, list[Any]] = {name: [] for name in picks.micrographs}
     columns: dict[str, list[Any]] = {"x": picks.xy[:, 0].round(6).tolist(), "y": picks.xy[:, 1].round(6).tolist()}
     for column, values in (("score", picks.score), ("diameter", picks.diameter_pixels)):
         if values is not None:
@@ -73,7 +72,7 @@ def write(picks: Picks, path: Path) -> None:
     is_plain = not picks.extra and picks.diameter_pixels is None
     columns |= {name: values.tolist() for name, values in picks.extra.items() if name not in columns}
     for name, *row in zip(picks.micrograph.tolist(), *columns.values(), strict=True):
-        rows[name_to_write(name)].append(row if is_plain else dict(zip(columns, row, strict=True)))
+        rows[name].append(row if is_plain else dict(zip(columns, row, strict=True)))
     try:
         lines = [f"  {json.dumps(name)}: {json.dumps(entries, allow_nan=False)}" for name, entries in rows.items()]
     except (ValueError, TypeError) as error:

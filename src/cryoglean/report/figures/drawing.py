@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,25 +48,46 @@ def label_axes(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
         axes.set_title(title, fontsize=12, color=INK, loc="left", fontweight="bold")
 
 
-def to_png(figure: Figure, *, colours: int | None = None) -> bytes:
+def to_png(figure: Figure, *, on_grey: Sequence[str] | None = None) -> bytes:
     """The figure as a PNG file.
 
     Args:
         figure: drawn.
-        colours: most colours kept, 2 to 256, which makes micrographs several times smaller; None keeps all.
+        on_grey: the colours of a figure that is grey apart from them; it is then kept in few greys and these colours,
+            which makes micrographs several times smaller. None keeps all colours.
     """
     from PIL import Image
 
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=figure.dpi, facecolor=figure.get_facecolor())
-    if colours is None:
+    if on_grey is None:
         return out.getvalue()
     out.seek(0)
     small = io.BytesIO()
     with Image.open(out) as picture:
-        few = picture.convert("RGB").quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        palette = Image.new("P", (1, 1))
+        palette.putpalette(grey_palette(on_grey).reshape(-1).tolist())
+        few = picture.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
         few.save(small, format="png", optimize=True)
     return small.getvalue()
+
+
+def grey_palette(colours: Sequence[str], greys: int = 48) -> NDArray[np.uint8]:
+    """Greys from black to white, and each colour blended with some of them, as soft edges of lines are: (n, 3).
+
+    Args:
+        colours: as `#rrggbb`; at most 8.
+        greys: how many greys.
+    """
+    from matplotlib.colors import to_rgb
+
+    level = np.linspace(0.0, 1.0, greys)
+    parts = [np.repeat(level[:, None], 3, axis=1)]
+    behind = np.linspace(0.0, 1.0, 8)[:, None]
+    for colour in colours:
+        parts += [share * np.array(to_rgb(colour)) + (1 - share) * behind for share in (0.35, 0.7)]
+        parts.append(np.array([to_rgb(colour)]))
+    return np.asarray(np.concatenate(parts) * 255, dtype=np.float64).round().astype(np.uint8)
 
 
 def outlines(xy: NDArray[np.float64], shape: str, radius: float) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from cryoglean.micrograph import Micrograph
 from cryoglean.picks import Picks
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LOW_PASS_DIAMETERS = 0.06  # sigma; a particle stays sharp, the grain of the camera goes
+_LOW_PASS_DIAMETERS = 0.05  # sigma; a particle stays sharp, the grain of the camera goes
 _FLATTEN_DIAMETERS = 2.5  # sigma; slopes of ice and carbon go
 _SIDE_PIXELS = 900
+MARK_COLOURS = (GREEN, VERMILLION, SKY)
 _WIDTH_INCHES, _DPI, _LEGEND_INCHES = 9.0, 100, 0.5
 
 
@@ -87,7 +88,7 @@ def make_view(micrograph: Micrograph, diameter_pixels: float | None = None, side
     pixels = bin_pixels(pixels, binned)
     diameter = (diameter_pixels or max(micrograph.shape) / 40) / binned
     smooth = gaussian_filter(pixels, _LOW_PASS_DIAMETERS * diameter)
-    smooth = smooth - gaussian_filter(pixels, _FLATTEN_DIAMETERS * diameter)
+    smooth = smooth - slopes(pixels, _FLATTEN_DIAMETERS * diameter)
     low, high = np.percentile(smooth, (0.5, 99.5))
     grey = np.clip((smooth - low) / max(float(high - low), 1e-12), 0.0, 1.0).astype(np.float32)
     return View(grey, binned, micrograph.pixel_size_angstrom, diameter_pixels)
@@ -100,6 +101,17 @@ def fill_holes(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         return pixels
     median = float(np.median(pixels[is_finite])) if is_finite.any() else 0.0
     return np.where(is_finite, pixels, np.float32(median))
+
+
+def slopes(pixels: NDArray[np.float32], sigma_pixels: float) -> NDArray[np.float32]:
+    """The slowly changing part of a picture (y, x), about as a Gaussian of this sigma gives it, at any sigma as fast.
+
+    Three box filters in a row come near a Gaussian (Wells 1986, doi:10.1109/TPAMI.1986.4767776).
+    """
+    side = max(1, round(math.sqrt(4.0 * sigma_pixels**2 + 1.0)))
+    for _ in range(3):
+        pixels = uniform_filter(pixels, side, mode="reflect")
+    return pixels
 
 
 def bin_pixels(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from cryoglean.micrograph import Micrograph
 from cryoglean.report.figures.drawing import INK
-from cryoglean.report.figures.micrograph import fill_holes
+from cryoglean.report.figures.micrograph import fill_holes, slopes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ def cut_particles(micrograph: Micrograph, xy: NDArray[np.float64], diameter_pixe
     """
     pixels = fill_holes(micrograph.pixels)
     smooth = gaussian_filter(pixels, _LOW_PASS_DIAMETERS * diameter_pixels)
-    smooth = smooth - gaussian_filter(pixels, _FLATTEN_DIAMETERS * diameter_pixels)
+    smooth = smooth - slopes(pixels, _FLATTEN_DIAMETERS * diameter_pixels)
     smooth = (smooth - smooth.mean()) / max(float(smooth.std()), 1e-12)
     steps = (np.arange(CELL_PIXELS) - (CELL_PIXELS - 1) / 2) * (_SIDE_DIAMETERS * diameter_pixels / CELL_PIXELS)
     y = xy[:, 1, None, None] + steps[None, :, None]
@@ -77,7 +77,8 @@ def draw_montage(rows: Sequence[MontageRow], columns: int = 8) -> Figure:
     side = CELL_PIXELS + _GAP
     width, label_height, note_height = columns * side, 24, 18
     row_height = label_height + side + note_height
-    figure = Figure(figsize=(7.6, 7.6 * len(rows) * row_height / width), dpi=120, facecolor="white")
+    height = len(rows) * row_height - (0 if any(rows[-1].notes) else note_height)
+    figure = Figure(figsize=(7.6, 7.6 * height / width), dpi=120, facecolor="white")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
     for place, row in enumerate(rows):
@@ -92,7 +93,7 @@ def draw_montage(rows: Sequence[MontageRow], columns: int = 8) -> Figure:
             axes.text(
                 left + CELL_PIXELS / 2, upper + CELL_PIXELS + 9, note, color=INK, fontsize=11, ha="center", va="center"
             )
-    axes.set_xlim(-2, width)
-    axes.set_ylim(len(rows) * row_height, 0)
+    axes.set_xlim(0, width - _GAP)
+    axes.set_ylim(height, 0)
     axes.set_aspect("auto")
     return figure

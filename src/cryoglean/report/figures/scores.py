@@ -55,7 +55,7 @@ def draw_scores(scores: NDArray[np.float64], is_true: NDArray[np.bool_], thresho
     low, high = float(scores.min()), float(scores.max())
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    edges = np.linspace(low, high if high > low else low + 1.0, 41)
+    edges = np.linspace(low, high if high > low else low + 1.0, 51)
     kinds = [(is_true, GREEN, "", "particle"), (~is_true, VERMILLION, "////", "no particle")]
     for chosen, colour, hatch, label in kinds:
         counts, _ = np.histogram(scores[chosen], edges)

@@ -38,8 +38,9 @@ def section(results: Results) -> Section | None:
     labels = "; ".join(f"{row.label.lower()} ({len(row.cells)})" for row in drawn)
     picture = Picture(
         "montage", to_png(draw_montage(drawn, _COLUMNS)), f"Cut-outs of particles in rows: {labels}.",
-        "Cut-outs 1.8 diameters wide on one grey scale, scores below. Look at the surest false picks: particles that "
-        "were never labelled are often among them, and the true precision is then higher than the number says.",
+        "Cut-outs 1.8 diameters wide on one grey scale, scores below. Look at the surest false picks, which have no "
+        "label: if they are particles all the same, the labels are incomplete and the true precision is higher than "
+        "the number says.",
         is_wide=True,
     )  # fmt: skip
     return Section(TITLE, (picture,))
@@ -55,9 +56,9 @@ def _choose(judged: Judged) -> dict[str, tuple[str, Picks]]:
         found = found.above(judged.evaluation.threshold)
     every = np.linspace(0, max(len(missed) - 1, 0), min(_COLUMNS, len(missed))).round().astype(np.intp)
     return {
-        "Surest, labelled": (GREEN, _sorted(found)),
-        "Least sure, labelled": (GREEN, _sorted(found, surest=False)),
-        "Surest without a label": (VERMILLION, _sorted(false)),
+        "Surest found": (GREEN, _sorted(found)),
+        "Least sure found": (GREEN, _sorted(found, surest=False)),
+        "Surest false": (VERMILLION, _sorted(false)),
         "Missed": (BLUE, missed.rows(every)),
     }
 
@@ -83,10 +84,12 @@ def _cut(
             micrograph = read_micrograph(paths[name])
         except MicrographError:
             return {label: one[:0] for label, one in cells.items()}
-        for label, (_, picks) in rows.items():
-            here = picks.micrograph == name
-            if here.any():
-                cells[label][here] = cut_particles(micrograph, picks.xy[here], diameter_pixels)
+        here = {label: picks.micrograph == name for label, (_, picks) in rows.items()}
+        xy = np.concatenate([picks.xy[here[label]] for label, (_, picks) in rows.items()])
+        cuts = np.cumsum([int(chosen.sum()) for chosen in here.values()])[:-1]
+        parts = np.split(cut_particles(micrograph, xy, diameter_pixels), cuts)
+        for (label, chosen), part in zip(here.items(), parts, strict=True):
+            cells[label][chosen] = part
     return cells
 
 

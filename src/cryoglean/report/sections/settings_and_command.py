@@ -16,13 +16,21 @@ def section(results: Results) -> Section | None:
     blocks: list[Block] = []
     command = results.environment.get("command")
     if command:
-        blocks += [Text("The command:"), Code(shlex.join(str(word) for word in command))]
+        blocks += [Text("The command:"), Code(_one_option_a_line(command))]
     rows = _environment(results)
     if rows:
-        blocks.append(Table(("what", "value"), rows, "Program, versions and machine."))
-    blocks.append(Folded("All settings", (Code(results.settings.to_yaml().rstrip()),)))
+        blocks.append(Table(("what", "value"), rows, "Program, versions and machine.", is_words=True))
+    blocks.append(Folded("All settings", (Code(results.settings_text),)))
     blocks.append(_data(results))
     return Section(TITLE, tuple(blocks))
+
+
+def _one_option_a_line(command: list[object]) -> str:
+    """The command as a shell takes it."""
+    words = [shlex.quote(str(word)) for word in command]
+    return "".join(
+        f" \\\n  {word}" if word.startswith("-") else f" {word}" if place else word for place, word in enumerate(words)
+    )
 
 
 def _environment(results: Results) -> tuple[tuple[str, str], ...]:
@@ -42,5 +50,5 @@ def _data(results: Results) -> Folded:
         )
         for name, role in sorted(results.dataset.roles.items(), key=lambda item: (item[1], item[0]))
     )
-    table = Table(("micrograph", "role", "labels", "file"), rows, "Every micrograph of the run.")
+    table = Table(("micrograph", "role", "labels", "file"), rows, "Every micrograph of the run.", is_words=True)
     return Folded(f"All {len(rows)} micrographs and what each was for", (table,))

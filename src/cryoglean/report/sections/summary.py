@@ -30,7 +30,7 @@ def _learnt(results: Results) -> str:
     time = f" Training took {duration(seconds)}." if seconds is not None else ""
     return (
         f"Learnt from {count_of(labels, 'labelled particle')} on {count_of(len(train), 'micrograph')} "
-        f"({some_of(train)}), with the strategy “{results.summary.get('strategy', results.settings.strategy)}”. "
+        f"({some_of(train)}), with the strategy “{results.summary.get('strategy', results.setting('strategy'))}”. "
         f"A particle is {results.dataset.diameter_angstrom:g} Å across, and particles are {contrast}.{time}"
     )
 
