@@ -21,14 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import topaz_runner as topaz
-from real_data import Bench, all_benches
 
+import topaz_runner as topaz
 from cryoglean.durable import append_json_line, read_json_lines, write_text_atomically
 from cryoglean.evaluate.score import evaluate_picks
 from cryoglean.evaluate.threshold import choose_threshold
 from cryoglean.io.picks import read_picks, write_picks
 from cryoglean.picks import Picks
+from real_data import Bench, all_benches
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results" / "against_topaz.jsonl"
@@ -44,7 +44,8 @@ def run_cryoglean(bench: Bench, labelled: int, repeat: int, folder: Path) -> Row
     program = [sys.executable, "-m", "cryoglean"]
     files = [str(bench.paths[name]) for name in [*train, *validation]]
     trained = topaz.measure(
-        [*program, "train", *files, "--picks", str(folder / "train.csv"), "--validation", str(folder / "validation.csv"),
+        [*program, "train", *files, "--picks", str(folder / "train.csv"),
+         "--validation", str(folder / "validation.csv"),
          "--diameter-angstrom", str(bench.diameter_angstrom), "--pixel-size-angstrom", str(bench.pixel_size_angstrom),
          "--seed", str(repeat), "--out", str(folder / "run"), "--quiet"],
         env=ENVIRONMENT,
@@ -74,9 +75,7 @@ def run_topaz(bench: Bench, labelled: int, repeat: int, folder: Path) -> Row:  #
     prior = topaz.prior_arguments(
         topaz.Prior.AS_SHIPPED, chosen_images, targets, particles_per_micrograph=count, radius=settings.radius
     )
-    trained = topaz.train(
-        program, chosen_images, targets, folder / "model", settings=settings, prior_arguments=prior
-    )
+    trained = topaz.train(program, chosen_images, targets, folder / "model", settings=settings, prior_arguments=prior)
     best: tuple[float, float, Path] = (-1.0, 0.0, trained.model)
     for model in trained.models:
         picks, _ = extract(program, bench, str(model), images, validation, folder)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryoglean.cli.simulate import simulate_folder
 from cryoglean.dataset import Dataset, Role
 from cryoglean.evaluate.score import Rules
 from cryoglean.io.micrographs import find_micrographs, micrographs_by_name, read_micrograph_shape
 from cryoglean.io.picks import read_picks
 from cryoglean.picks import Picks
 from cryoglean.simulate.settings import SimulationSettings
+from cryoglean.simulation import simulate_folder
 from make_apoferritin import mix
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -88,7 +88,7 @@ def simulated(molecule: str, count: int = 10, seed: int = 1) -> Bench:
     folder = Path(tempfile.gettempdir()) / f"cryoglean_simulated_{molecule}_{count}_{seed}"
     settings = SimulationSettings(molecule=molecule)
     if not (folder / "coordinates.csv").exists():
-        simulate_folder(folder, count, seed, settings, quiet=True)
+        simulate_folder(folder, count, seed, settings)
     truth = read_picks(folder / "coordinates.csv")
     size = settings.pixel_size_angstrom
     if truth.diameter_pixels is None:

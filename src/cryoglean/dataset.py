@@ -2,15 +2,63 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cryoglean.errors import RunError
+from cryoglean.errors import RunError, SettingsError
 from cryoglean.picks import Picks
 
 Role = Literal["train", "validation", "test", "unlabelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParticleSize:
+    """How large a particle is, and a pixel.
+
+    Args:
+        diameter_angstrom: of the particle.
+        pixel_size_angstrom: overrides the headers; None trusts them.
+    """
+
+    diameter_angstrom: float
+    pixel_size_angstrom: float | None = None
+
+    def check(self) -> None:
+        """Refuse sizes that are not above 0.
+
+        Raises:
+            SettingsError: naming the option.
+        """
+        for name in ("diameter_angstrom", "pixel_size_angstrom"):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                option = "--" + name.replace("_", "-")
+                raise SettingsError(f"it is {value}", where=option, fix="Give angstrom above 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFiles:
+    """Files of labels.
+
+    Args:
+        train: labels to learn from.
+        validation: labels to choose the threshold on; None holds some of the others out.
+        test: labels of micrographs that must not be looked at.
+    """
+
+    train: Path
+    validation: Path | None = None
+    test: Path | None = None
+
+    def by_role(self) -> list[tuple[Role, Path]]:
+        """The files there are, each with the role it gives, in the order in which they overrule each other."""
+        files: list[tuple[Role, Path | None]] = [
+            ("train", self.train), ("validation", self.validation), ("test", self.test)
+        ]  # fmt: skip
+        return [(role, file) for role, file in files if file is not None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

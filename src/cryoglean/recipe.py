@@ -7,7 +7,7 @@ logits and `Targets(y, w)`, whoever made the targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +116,9 @@ class Trained:
 def run_recipe(recipe: Recipe, task: Task) -> Trained:
     """Train, on folds first where no validation micrographs are held out; see `Split`.
 
+    Fold networks run to their last step, as the final one does: stopped at their best validation they are less sure
+    than it, and a threshold chosen on their picks is too low for it (docs/log.md, 2026-11-21).
+
     Raises:
         RunError: a checkpoint is broken.
     """
@@ -126,14 +129,10 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
         picks = _pick_regions(task.picker(final.network), task, held)
         return Trained(task.picker(final.network), picks, final.best_step)
     parts: list[Picks] = []
-    steps: list[int] = []
     for number, fold in enumerate(task.split.folds):
         fitted = _run_phase(recipe, task, f"fold-{number + 1}", fold)
         parts.append(_pick_regions(task.picker(fitted.network), task, fold.validation))
-        steps.append(fitted.best_step)
-    learn = task.settings.learn.model_copy(update={"steps": int(np.median(steps))})
-    shorter = replace(task, settings=task.settings.model_copy(update={"learn": learn}))
-    final = _run_phase(recipe, shorter, "final", Fold(whole, ()))
+    final = _run_phase(recipe, task, "final", Fold(whole, ()))
     return Trained(task.picker(final.network), Picks.concatenate(parts), final.best_step)
 
 
@@ -172,7 +171,7 @@ def _run_phase(recipe: Recipe, task: Task, phase: str, fold: Fold) -> Fit:
     objective = _add_parts([part(task, micrographs) for part in recipe.parts])
     validate = _validation(task, fold.validation) if fold.validation else None
     task.tell({"event": "phase", "phase": phase, "steps": task.settings.learn.steps})
-    plan = LoopPlan(task.tell, validate, phase, file, task.resumes)
+    plan = LoopPlan(task.tell, validate, phase, file, task.resumes, keeps_best=not task.split.folds)
     fitted = fit(network, objective, task.settings.learn, task.hardware, plan)
     if done is not None and file is not None:
         facts = {"best_step": fitted.best_step, "best_score": fitted.best_score}

@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from types import ModuleType
 
 from cryoglean.errors import SettingsError
+from cryoglean.settings import Settings
 
 _FOLDERS = {
     "strategies": "cryoglean.strategies",
@@ -55,6 +56,20 @@ def load_card(kind: str, name: str) -> ModuleType:
     if name not in card_names(kind):
         raise SettingsError(f"there is none called '{name}'", where=kind, fix=did_you_mean(name, card_names(kind)))
     return importlib.import_module(f"{_FOLDERS[kind]}.{name}")
+
+
+def check_cards(settings: Settings) -> None:
+    """Refuse names of strategies, models and losses that do not exist, before anything is read.
+
+    Raises:
+        SettingsError: with the nearest known name.
+    """
+    for kind, name in (
+        ("strategies", settings.strategy), ("models", settings.model.name),
+        *(("losses", term) for term in settings.loss.terms),
+    ):  # fmt: skip
+        if name not in card_names(kind):
+            raise SettingsError(f"there is none called '{name}'", where=kind, fix=did_you_mean(name, card_names(kind)))
 
 
 def card_summary(kind: str, name: str) -> str:

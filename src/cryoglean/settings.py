@@ -215,6 +215,21 @@ def resolve_settings(layers: Sequence[Mapping[str, Any]], assignments: Sequence[
         raise SettingsError("; ".join(_explain(mistake) for mistake in error.errors()), where="settings") from error
 
 
+def choose_settings(
+    effort: str = "standard",
+    preset: str | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    assignments: Sequence[str] = (),
+) -> Settings:
+    """Settings from effort, preset, fixed values and single assignments, each over the one before.
+
+    Raises:
+        SettingsError: see `resolve_settings`.
+    """
+    layers = [read_preset(effort), *([read_preset(preset)] if preset else []), fixed or {}]
+    return resolve_settings(layers, assignments)
+
+
 def read_settings(path: Path) -> Settings:
     """Settings from a YAML file; see `resolve_settings`.
 

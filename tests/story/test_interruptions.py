@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from cryoglean.cli.simulate import choose_simulation, simulate_folder
 from cryoglean.errors import RunError
 from cryoglean.io.picks import read_picks, write_picks
+from cryoglean.simulate.settings import SimulationSettings
+from cryoglean.simulation import simulate_folder
 
 SETTINGS = [
     *("--set", "learn.steps=24", "--set", "learn.crop_pixels=64", "--set", "learn.validate_every=8"),
@@ -27,8 +28,8 @@ ENVIRONMENT = {**os.environ, "CRYOGLEAN_THREADS": "1", "OMP_NUM_THREADS": "1"}
 def micrographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six small micrographs, the first two labelled."""
     folder = tmp_path_factory.mktemp("data")
-    settings = choose_simulation("tetramer", None, ("shape_pixels=[384, 384]", "particles_per_micrograph=25"))
-    picks, _ = simulate_folder(folder, 6, 0, settings, quiet=True)
+    settings = SimulationSettings(molecule="tetramer", shape_pixels=(384, 384), particles_per_micrograph=25)
+    picks = simulate_folder(folder, 6, 0, settings)
     write_picks(picks.of(picks.micrographs[:2]), folder / "labels.csv")
     return folder
 
@@ -80,7 +81,9 @@ def kill_and_resume(micrographs: Path, out: Path, moments: list[int]) -> None:
     for moment in moments:
         target = steps(out) + moment
         code = kill_after(
-            train_command(micrographs, out, "--resume"), lambda target=target: steps(out) >= target, random.random() / 50
+            train_command(micrographs, out, "--resume"),
+            lambda target=target: steps(out) >= target,
+            random.random() / 50,
         )
         assert code in (-signal.SIGKILL, 0)
     run(train_command(micrographs, out, "--resume"))
@@ -177,7 +180,7 @@ def test_unreadable_micrographs_are_named_and_skipped(micrographs: Path, unbroke
     assert "broken.mrc" in said["skipped"]["broken"]
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, micrographs: Path) -> None:
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     from cryoglean.picking import load_picker
     from cryoglean.run import Run
 

@@ -27,12 +27,17 @@ def demo_command(*, out: Path = Path("demo"), seed: int = 0, quiet: bool = False
         seed: decides everything.
         quiet: no progress.
     """
-    from cryoglean.cli.simulate import choose_simulation, simulate_folder
+    from cryoglean.cli.progress import counting
+    from cryoglean.simulate.settings import SimulationSettings
+    from cryoglean.simulation import diameter_angstrom, simulate_folder
 
     started = time.monotonic()
     _clear(out)
-    settings = choose_simulation(None, None, ())
-    truth, diameter = simulate_folder(out / "micrographs", _MICROGRAPHS, seed, settings, quiet=quiet)
+    settings = SimulationSettings()
+    with counting(quiet=quiet) as make_counter:
+        tell = make_counter("simulate", _MICROGRAPHS).advance
+        truth = simulate_folder(out / "micrographs", _MICROGRAPHS, seed, settings, tell)
+    diameter = diameter_angstrom(truth, settings)
     labelled, rest = truth.micrographs[:_LABELLED], truth.micrographs[_LABELLED:]
 
     run = _train(_load(out, labelled, diameter), out / "run", seed, quiet=quiet)
@@ -56,25 +61,26 @@ def _clear(out: Path) -> None:
     (out / _MARK).write_text("Made by `cryoglean demo`, which replaces this folder.\n", encoding="utf-8")
 
 
-def _load(out: Path, labelled: tuple[str, ...], diameter_angstrom: float) -> Dataset:
-    from cryoglean.cli.train import Data, load_dataset
+def _load(out: Path, labelled: tuple[str, ...], diameter: float) -> Dataset:
+    from cryoglean.dataset import LabelFiles, ParticleSize
+    from cryoglean.gather import gather_dataset
     from cryoglean.io.picks import read_picks, write_picks
 
     truth = read_picks(out / "micrographs" / "coordinates.csv")
     write_picks(truth.of(labelled), out / "labels.csv")
     write_picks(truth.of([name for name in truth.micrographs if name not in labelled]), out / "truth.csv")
-    data = Data(picks=out / "labels.csv", diameter_angstrom=diameter_angstrom, test=out / "truth.csv")
-    return load_dataset((str(out / "micrographs"),), data)
+    labels = LabelFiles(out / "labels.csv", test=out / "truth.csv")
+    return gather_dataset([out / "micrographs"], ParticleSize(diameter), labels)[0]
 
 
 def _train(dataset: Dataset, folder: Path, seed: int, *, quiet: bool) -> Run:
     from cryoglean.cli.progress import watching_training
-    from cryoglean.cli.train import Choice, choose_settings
     from cryoglean.pipeline import train
     from cryoglean.run import Run
+    from cryoglean.settings import choose_settings
 
     with watching_training(quiet=quiet) as tell:
-        return train(dataset, choose_settings(Choice(effort="quick", seed=seed)), Run(folder), tell=tell)
+        return train(dataset, choose_settings("quick", fixed={"seed": seed}), Run(folder), tell=tell)
 
 
 def _pick_and_report(run: Run, out: Path, names: tuple[str, ...], *, quiet: bool) -> tuple[Evaluation, Path]:

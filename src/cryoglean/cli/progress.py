@@ -65,6 +65,7 @@ def watching_training(*, quiet: bool) -> Iterator[Callable[[dict[str, Any]], Non
         def tell(event: dict[str, Any]) -> None:
             phase = str(event.get("phase", ""))
             if event["event"] == "phase":
+                note["text"] = ""
                 counters[phase] = make_counter(f"train {phase}", event["steps"])
             elif event["event"] == "validation":
                 note["text"] = f"validation AP {event['average_precision']:.3f}"

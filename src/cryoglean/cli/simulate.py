@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from cyclopts import Parameter
 
 from cryoglean.errors import SettingsError
 
 if TYPE_CHECKING:
-    from cryoglean.picks import Picks
     from cryoglean.simulate.settings import SimulationSettings
 
 
@@ -39,8 +36,14 @@ def simulate_command(
     """
     if micrographs < 1:
         raise SettingsError(f"it is {micrographs}", where="--micrographs", fix="Give 1 or more.")
+    from cryoglean.cli.progress import counting
+    from cryoglean.simulation import diameter_angstrom, simulate_folder
+
     settings = choose_simulation(molecule, structure, set)
-    picks, diameter = simulate_folder(out, micrographs, seed, settings, quiet=quiet)
+    with counting(quiet=quiet) as make_counter:
+        counter = make_counter("simulate", micrographs)
+        picks = simulate_folder(out, micrographs, seed, settings, tell=counter.advance)
+    diameter = diameter_angstrom(picks, settings)
     if not quiet:
         print(f"{len(picks)} particles of {diameter:.0f} Å on {micrographs} micrographs: {out}")
         print(f"next: cryoglean train {out} --picks {out}/coordinates.csv --diameter-angstrom {diameter:.0f} --out RUN")
@@ -66,32 +69,3 @@ def choose_simulation(molecule: str | None, structure: Path | None, assignments:
     if structure is not None:
         chosen["structure"] = structure
     return simulation_settings(chosen)
-
-
-def simulate_folder(
-    out: Path, count: int, seed: int, settings: SimulationSettings, *, quiet: bool
-) -> tuple[Picks, float]:
-    """Write `count` micrographs and their coordinates.
-
-    Returns:
-        The true particles, and their diameter in angstrom.
-    """
-    from cryoglean.cli.progress import counting
-    from cryoglean.io.micrographs import write_micrograph
-    from cryoglean.io.picks import write_picks
-    from cryoglean.picks import Picks
-    from cryoglean.simulate.micrograph import simulate_micrographs
-
-    tables: list[Picks] = []
-    diameter = 0.0
-    with counting(quiet=quiet) as make_counter:
-        counter = make_counter("simulate", count)
-        for made in simulate_micrographs(settings, count, seed):
-            write_micrograph(made.micrograph, out / f"{made.micrograph.name}.mrc")
-            tables.append(Picks.of_one(made.micrograph.name, made.xy))
-            diameter = made.diameter_pixels * settings.pixel_size_angstrom
-            counter.advance()
-    picks = Picks.concatenate(tables)
-    picks = replace(picks, diameter_pixels=np.full(len(picks), diameter / settings.pixel_size_angstrom))
-    write_picks(picks, out / "coordinates.csv")
-    return picks, diameter

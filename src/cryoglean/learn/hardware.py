@@ -102,16 +102,18 @@ def _prepare_process() -> None:
 
 
 def thread_count() -> int:
-    """Threads for this process: `CRYOGLEAN_THREADS`, else the cores it may use, at most what SLURM gave it.
+    """Threads for this process: `CRYOGLEAN_THREADS`, else one.
+
+    Small networks gain little from a second thread, and lose a lot when another process wants the core: the same
+    training took 46 CPU-seconds with one thread and 152 with two beside one busy process (docs/log.md). Several
+    processes use several cores better.
 
     Raises:
         SettingsError: `CRYOGLEAN_THREADS` is not a number above 0.
     """
     asked = os.environ.get("CRYOGLEAN_THREADS")
-    if asked is not None:
-        if not asked.isdecimal() or int(asked) < 1:
-            raise SettingsError(f"'{asked}' is not a number above 0", where="CRYOGLEAN_THREADS")
-        return int(asked)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return min(cores, int(slurm)) if slurm.isdecimal() and int(slurm) > 0 else cores
+    if asked is None:
+        return 1
+    if not asked.isdecimal() or int(asked) < 1:
+        raise SettingsError(f"'{asked}' is not a number above 0", where="CRYOGLEAN_THREADS")
+    return int(asked)

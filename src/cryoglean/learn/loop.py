@@ -62,6 +62,7 @@ class LoopPlan:
         phase: its name in the events.
         checkpoint_file: where it saves itself; None: nowhere.
         resumes: whether it continues from that file if it exists.
+        keeps_best: whether the weights of the best validation are the result, or those of the last step.
     """
 
     tell: Tell
@@ -69,6 +70,7 @@ class LoopPlan:
     phase: str = "train"
     checkpoint_file: Path | None = None
     resumes: bool = False
+    keeps_best: bool = True
 
 
 @dataclass(slots=True)
@@ -119,7 +121,7 @@ def fit(
         plan: who is told, who validates, checkpoint and resume.
 
     Returns:
-        The averaged network, best by validation.
+        The averaged network, of the best validation or of the last step.
 
     Raises:
         RunError: the checkpoint to resume from is broken or of another network.
@@ -138,7 +140,7 @@ def fit(
         if plan.checkpoint_file is not None and (is_due or state.step == settings.steps):
             state.save(plan.checkpoint_file, plan.phase)
             saved_at = time.monotonic()
-    if plan.validate is None:
+    if plan.validate is None or not plan.keeps_best:
         return Fit(state.teacher.network, state.step, None)
     return Fit(state.best, state.best_step, state.best_score)
 

@@ -150,5 +150,5 @@ def _interpolate(coarse: NDArray[np.float32], shape: tuple[int, ...], step: int)
     big = torch.nn.functional.interpolate(
         torch.from_numpy(coarse)[None, None], scale_factor=step, mode="bilinear", align_corners=False
     )
-    interpolated: NDArray[np.float32] = big[0, 0, : shape[0], : shape[1]].numpy()
-    return interpolated
+    values: NDArray[np.float32] = np.asarray(big[0, 0, : shape[0], : shape[1]].numpy(), dtype=np.float32)
+    return values

@@ -61,7 +61,7 @@ class Split:
     Args:
         train: names the final network learns from.
         validation: names held out of every training; empty when there are folds.
-        folds: trainings whose only purpose is to choose the threshold and the number of steps.
+        folds: trainings whose only purpose is to choose the threshold.
     """
 
     train: tuple[str, ...]

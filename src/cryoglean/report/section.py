@@ -156,6 +156,11 @@ class Section:
         return tuple(picture for block in self.blocks for picture in _pictures(block))
 
 
+def fold_if_long(table: Table, rows: int = 30) -> Table | Folded:
+    """The table, folded when it has more than this many rows."""
+    return table if len(table.rows) <= rows else Folded(f"All {len(table.rows)} rows", (table,))
+
+
 def _pictures(block: Block) -> tuple[Picture, ...]:
     if isinstance(block, Picture):
         return (block,)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_WORD_JOINER = "\u2060"  # no line break here
+
 
 def count_of(number: int, noun: str) -> str:
     """`1 micrograph`, `1,039 particles`."""
@@ -24,7 +26,10 @@ def percent(value: float | None) -> str:
 def interval_of(intervals: Mapping[str, Any], name: str) -> str:
     """`95 % interval 0.693–0.867`; empty when there is none."""
     interval = intervals.get(name)
-    return "" if interval is None else f"95 % interval {interval[0]:.3f}–{interval[1]:.3f}"
+    if interval is None:
+        return ""
+    joined = f"{interval[0]:.3f}{_WORD_JOINER}–{_WORD_JOINER}{interval[1]:.3f}"
+    return f"95 % interval {joined}"
 
 
 def duration(seconds: float) -> str:

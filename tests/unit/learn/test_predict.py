@@ -107,7 +107,6 @@ def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("CRYOGLEAN_THREADS", "3")
     assert thread_count() == 3
     monkeypatch.delenv("CRYOGLEAN_THREADS")
-    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
     assert thread_count() == 1
 
 

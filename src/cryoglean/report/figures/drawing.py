@@ -72,7 +72,7 @@ def to_png(figure: Figure, *, on_grey: Sequence[str] | None = None) -> bytes:
     return small.getvalue()
 
 
-def grey_palette(colours: Sequence[str], greys: int = 48) -> NDArray[np.uint8]:
+def grey_palette(colours: Sequence[str], greys: int = 32) -> NDArray[np.uint8]:
     """Greys from black to white, and each colour blended with some of them, as soft edges of lines are: (n, 3).
 
     Args:

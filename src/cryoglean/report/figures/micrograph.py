@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,14 @@ from cryoglean.picks import Picks
 from cryoglean.report.figures.drawing import GREEN, INK, SKY, VERMILLION, outlines
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 _LOW_PASS_DIAMETERS = 0.05  # sigma; a particle stays sharp, the grain of the camera goes
 _FLATTEN_DIAMETERS = 2.5  # sigma; slopes of ice and carbon go
 _SIDE_PIXELS = 900
 MARK_COLOURS = (GREEN, VERMILLION, SKY)
-_WIDTH_INCHES, _DPI, _LEGEND_INCHES = 9.0, 100, 0.5
+_WIDTH_INCHES, _DPI, _STRIP_INCHES = 9.0, 100, 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +108,7 @@ def slopes(pixels: NDArray[np.float32], sigma_pixels: float) -> NDArray[np.float
 
     Three box filters in a row come near a Gaussian (Wells 1986, doi:10.1109/TPAMI.1986.4767776).
     """
-    side = max(1, round(math.sqrt(4.0 * sigma_pixels**2 + 1.0)))
+    side = 2 * round(0.5 * (math.sqrt(4.0 * sigma_pixels**2 + 1.0) - 1.0)) + 1  # odd, so that nothing shifts
     for _ in range(3):
         pixels = uniform_filter(pixels, side, mode="reflect")
     return pixels
@@ -124,7 +124,7 @@ def bin_pixels(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
 
 
 def draw_micrograph(view: View, marks: Sequence[Marks] = ()) -> Figure:
-    """The micrograph with outlines of a particle's size on it; legend and counts lie outside the picture.
+    """The micrograph with outlines of a particle's size on it; legend, counts and scale bar lie above it.
 
     Args:
         view: see `make_view`.
@@ -134,7 +134,7 @@ def draw_micrograph(view: View, marks: Sequence[Marks] = ()) -> Figure:
     from matplotlib.figure import Figure
 
     height = _WIDTH_INCHES * view.grey.shape[0] / view.grey.shape[1]
-    strip = _LEGEND_INCHES if marks else 0.0
+    strip = _STRIP_INCHES if marks or view.pixel_size_angstrom else 0.0
     figure = Figure(figsize=(_WIDTH_INCHES, height + strip), dpi=_DPI, facecolor="white")
     axes = figure.add_axes((0.0, 0.0, 1.0, height / (height + strip)))
     axes.set_axis_off()
@@ -146,7 +146,7 @@ def draw_micrograph(view: View, marks: Sequence[Marks] = ()) -> Figure:
     axes.set_xlim(view.extent[0], view.extent[1])
     axes.set_ylim(view.extent[2], view.extent[3])
     if view.pixel_size_angstrom:
-        _draw_scale_bar(axes, view, view.pixel_size_angstrom)
+        _draw_scale_bar(figure, view, view.pixel_size_angstrom)
     if marks:
         _draw_legend(figure, marks)
     return figure
@@ -158,32 +158,31 @@ def nice_length_nm(longest_nm: float) -> float:
     return max(step * power for step in (1, 2, 5) if step * power <= longest_nm * (1 + 1e-9))
 
 
-def _draw_scale_bar(axes: Axes, view: View, pixel_size_angstrom: float) -> None:
-    from matplotlib.patches import Rectangle
-
-    left, right, bottom, _ = view.extent
-    width = right - left
-    length_nm = nice_length_nm(0.2 * width * pixel_size_angstrom / 10)
-    length = length_nm * 10 / pixel_size_angstrom
-    pad = 0.012 * width
-    box = (left + pad, bottom - 6.2 * pad)
-    axes.add_patch(Rectangle(box, length + 2 * pad, 5.2 * pad, facecolor="black", alpha=0.72, linewidth=0, zorder=4))
-    bar = (box[0] + pad, bottom - 2.6 * pad)
-    axes.add_patch(Rectangle(bar, length, 0.6 * pad, facecolor="white", linewidth=0, zorder=5))
-    middle = (bar[0] + length / 2, bottom - 3.0 * pad)
-    axes.text(*middle, f"{length_nm:g} nm", color="white", fontsize=13, ha="center", va="bottom", zorder=5)
+def _draw_scale_bar(figure: Figure, view: View, pixel_size_angstrom: float) -> None:
+    """A bar above the right end of the picture, to its scale, with its length to the left of it."""
+    left, right, _, _ = view.extent
+    length_nm = nice_length_nm(0.16 * (right - left) * pixel_size_angstrom / 10)
+    share = length_nm * 10 / pixel_size_angstrom / (right - left)
+    middle = 1.0 - 0.5 * _STRIP_INCHES / figure.get_figheight()
+    ends = [0.985 - share, 0.985]
+    figure.add_artist(_line(ends, [middle, middle], color=INK, linewidth=5, solid_capstyle="butt"))
+    figure.text(ends[0] - 0.012, middle, f"{length_nm:g} nm", color=INK, fontsize=14, ha="right", va="center_baseline")
 
 
 def _draw_legend(figure: Figure, marks: Sequence[Marks]) -> None:
-    from matplotlib.lines import Line2D
-
     symbols = {"circle": "o", "square": "s", "triangle": "^"}
     handles = [
-        Line2D([], [], linestyle="none", marker=symbols[one.shape], markersize=12, markerfacecolor="none",
-               markeredgecolor=one.colour, markeredgewidth=2.2, label=f"{one.label}: {len(one.xy)}")
+        _line([], [], linestyle="none", marker=symbols[one.shape], markersize=12, markerfacecolor="none",
+              markeredgecolor=one.colour, markeredgewidth=2.2, label=f"{one.label}: {len(one.xy)}")
         for one in marks
     ]  # fmt: skip
     figure.legend(
-        handles=handles, loc="upper center", ncols=len(marks), frameon=False, fontsize=14, labelcolor=INK,
-        borderaxespad=0.2, columnspacing=3,
+        handles=handles, loc="upper left", ncols=len(marks), frameon=False, fontsize=14, labelcolor=INK,
+        borderaxespad=0.6, columnspacing=1.8, handletextpad=0.3,
     )  # fmt: skip
+
+
+def _line(x: Sequence[float], y: Sequence[float], **look: Any) -> Artist:
+    from matplotlib.lines import Line2D
+
+    return Line2D(x, y, **look)

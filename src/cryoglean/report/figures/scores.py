@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+BINS = 10  # of the calibration
+
 
 def draw_precision_recall(curve: Curve, chosen: Tally, threshold: float | None) -> Figure:
     """Precision over recall at every threshold, the chosen one marked, lines of equal F1 behind.
@@ -55,7 +57,7 @@ def draw_scores(scores: NDArray[np.float64], is_true: NDArray[np.bool_], thresho
     low, high = float(scores.min()), float(scores.max())
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    edges = np.linspace(low, high if high > low else low + 1.0, 51)
+    edges = np.linspace(low, high if high > low else low + 1.0, round(np.clip(1.3 * len(scores) ** 0.5, 10, 50)) + 1)
     kinds = [(is_true, GREEN, "", "particle"), (~is_true, VERMILLION, "////", "no particle")]
     for chosen, colour, hatch, label in kinds:
         counts, _ = np.histogram(scores[chosen], edges)
@@ -74,22 +76,23 @@ def draw_calibration(found: Reliability) -> Figure:
     """The share of true picks over the score they were given, and how many picks each point rests on.
 
     Args:
-        found: scores in [0, 1].
+        found: scores in [0, 1], in `BINS` bins.
     """
     figure, (axes, below) = new_chart(height_inches=4.8, rows=2)
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=1.2, linestyle="--", label="a score is the probability")
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=1.2, linestyle="--", label="perfect")
     error = np.sqrt(found.share_true * (1 - found.share_true) / found.count)
     axes.errorbar(
         found.mean_score, found.share_true, yerr=error, color=BLUE, marker="o", markersize=7, linewidth=2,
-        capsize=3, label="these picks (± 1 standard error)",
+        capsize=3, label="measured (± 1 standard error)",
     )  # fmt: skip
     axes.set_xlim(0, 1.01)
     axes.set_ylim(-0.02, 1.04)
-    axes.legend(frameon=False, fontsize=10, loc="upper left")
+    figure.legend(frameon=False, fontsize=10, loc="outside upper center", ncols=2, columnspacing=1.2)
     title = f"Expected calibration error {found.expected_calibration_error:.3f}"
     label_axes(axes, "", "share that is a particle", title)
-    below.bar(found.mean_score, found.count, width=0.06, color=BLUE, alpha=0.75)
-    for score, count in zip(found.mean_score, found.count, strict=True):
+    middles = (np.minimum(np.floor(found.mean_score * BINS), BINS - 1) + 0.5) / BINS
+    below.bar(middles, found.count, width=0.9 / BINS, color=BLUE, alpha=0.75)
+    for score, count in zip(middles, found.count, strict=True):
         below.annotate(
             f"{count}", (score, count), textcoords="offset points", xytext=(0, 2), ha="center", fontsize=8, color=INK
         )

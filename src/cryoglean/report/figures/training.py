@@ -64,6 +64,8 @@ def draw_validation(validations: Sequence[Mapping[str, Any]]) -> Figure:
     Args:
         validations: `validation` events of any phases, at least one.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, (axes,) = new_chart()
     phases = dict.fromkeys(str(event.get("phase", "")) for event in validations)
     for place, phase in enumerate(phases):
@@ -71,17 +73,22 @@ def draw_validation(validations: Sequence[Mapping[str, Any]]) -> Figure:
         at = [event["step"] for event in told]
         values = [event["average_precision"] for event in told]
         colour, marker = LINE_COLOURS[place % len(LINE_COLOURS)], MARKERS[place % len(MARKERS)]
-        name = phase or "training"
-        axes.plot(at, values, color=colour, marker=marker, markersize=7, markerfacecolor="white", label=name)
-        chosen = int(np.argmax(values))
-        axes.plot(at[chosen], values[chosen], marker, color=colour, markersize=10, label=f"{name}: chosen step")
-        axes.annotate(
-            f"{values[chosen]:.3f}", (at[chosen], values[chosen]), textcoords="offset points", xytext=(0, -18),
-            ha="center", fontsize=10, color=INK,
+        style = LINE_STYLES[place % len(LINE_STYLES)]
+        axes.plot(
+            at, values, color=colour, marker=marker, linestyle=style, markersize=7, markerfacecolor="white",
+            label=phase or "training",
         )  # fmt: skip
+        chosen = int(np.argmax(values))
+        axes.plot(at[chosen], values[chosen], marker, color=colour, markersize=10, gid=f"chosen {phase}")
+        if len(phases) == 1:
+            axes.annotate(
+                f"{values[chosen]:.3f}", (at[chosen], values[chosen]), textcoords="offset points", xytext=(0, -18),
+                ha="center", fontsize=10, color=INK,
+            )  # fmt: skip
     axes.set_ylim(0, 1.02)
-    axes.set_xlim(left=0)
-    axes.margins(x=0.06)
-    axes.legend(frameon=False, fontsize=10, loc="lower right", ncols=1 + (len(phases) > 3))
-    label_axes(axes, "step", "average precision", "Validation")
+    axes.set_xlim(0, 1.06 * max(event["step"] for event in validations))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.plot([], [], "o", color=INK, markersize=9, label="filled: chosen step")
+    figure.legend(frameon=False, fontsize=10, loc="outside upper center", ncols=4, columnspacing=1.2)
+    label_axes(axes, "step", "average precision")
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cryoglean.evaluate.calibration import reliability
 from cryoglean.report.figures.drawing import to_png
-from cryoglean.report.figures.scores import draw_calibration
+from cryoglean.report.figures.scores import BINS, draw_calibration
 from cryoglean.report.results import Results
 from cryoglean.report.section import Picture, Section
 
@@ -19,7 +19,7 @@ def section(results: Results) -> Section | None:
         return None
     if judged.scores.min() < 0 or judged.scores.max() > 1:
         return None
-    found = reliability(judged.scores, judged.is_true)
+    found = reliability(judged.scores, judged.is_true, BINS)
     error = f"{found.expected_calibration_error:.3f}"
     picture = Picture(
         "calibration",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cryoglean.report.results import Results
-from cryoglean.report.section import Section, Table, Text
+from cryoglean.report.section import Section, Table, Text, fold_if_long
 from cryoglean.report.wording import decimals, percent
 
 TITLE = "Each validation micrograph"
@@ -26,8 +26,8 @@ def section(results: Results) -> Section | None:
         )
         for row in rows
     )  # fmt: skip
-    blocks = [Table(_COLUMNS, table, "At the threshold. Count error: how far the number of picks is off.")]
-    return Section(TITLE, (*blocks, *_definition(found)))
+    counts = Table(_COLUMNS, table, "At the threshold. Count error: how far the number of picks is off.")
+    return Section(TITLE, (fold_if_long(counts), *_definition(found)))
 
 
 def _definition(found: dict[str, object]) -> tuple[Text, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cryoglean.report.judged import Judged
-from cryoglean.report.pictures import fold_plain, picture_precision_recall, picture_verdicts
+from cryoglean.report.pictures import picture_precision_recall, picture_verdicts
 from cryoglean.report.results import Results
-from cryoglean.report.section import Block, Fact, Facts, Gallery, Section, Table, Text
+from cryoglean.report.section import Block, Fact, Facts, Gallery, Section, Table, Text, fold_if_long
 from cryoglean.report.wording import count_of, decimals, interval_of, percent
 
 TITLE = "On micrographs it had never seen"
@@ -21,10 +21,10 @@ def section(results: Results) -> Section | None:
     curve = picture_precision_recall(judged, "test_precision_recall")
     if curve is not None:
         blocks.append(curve)
-    marked, plain = picture_verdicts(judged, results.dataset.pixel_size_angstrom, "test")
+    marked, _ = picture_verdicts(judged, results.dataset.pixel_size_angstrom, "test")
     if marked:
-        blocks += [Gallery(marked), *fold_plain(plain)]
-    blocks.append(_table(judged))
+        blocks.append(Gallery(marked))
+    blocks.append(fold_if_long(_table(judged)))
     return Section(TITLE, tuple(blocks))
 
 

@@ -1,0 +1,144 @@
+"""The same as the command line, for Python and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cryoglean.dataset import LabelFiles, ParticleSize
+from cryoglean.evaluate.score import Evaluation, Rules, evaluate_picks
+from cryoglean.gather import gather_dataset
+from cryoglean.io.micrographs import find_micrographs, read_micrograph
+from cryoglean.io.picks import read_picks
+from cryoglean.picking import load_picker, pick_files
+from cryoglean.picks import Picks
+from cryoglean.pipeline import train as train_dataset
+from cryoglean.registry import check_cards
+from cryoglean.report.page import make_report
+from cryoglean.run import Run
+from cryoglean.settings import choose_settings
+from cryoglean.simulate.settings import simulation_settings
+from cryoglean.simulation import simulate_folder
+
+PathLike = str | Path
+
+
+def train(
+    micrographs: PathLike | Sequence[PathLike],
+    labels: PathLike | LabelFiles,
+    size: float | ParticleSize,
+    out: PathLike,
+    *,
+    effort: str = "standard",
+    settings: Sequence[str] = (),
+) -> Run:
+    """Learn to pick from a few labelled micrographs.
+
+    Args:
+        micrographs: files, folders, globs or a STAR file.
+        labels: a file of labels, or files for training, validation and test.
+        size: the particle's diameter in angstrom, or that and the pixel size.
+        out: the run folder to make; a run of the same data and settings in it is continued.
+        effort: `quick`, `standard` or `thorough`.
+        settings: single settings, such as `["seed=1", "learn.steps=200"]`.
+
+    Returns:
+        The finished run; a notebook shows it as a picture.
+
+    Raises:
+        CryogleanError: what is wrong, where, and what to do.
+    """
+    chosen = choose_settings(effort, assignments=settings)
+    check_cards(chosen)
+    files = labels if isinstance(labels, LabelFiles) else LabelFiles(Path(labels))
+    particle = size if isinstance(size, ParticleSize) else ParticleSize(float(size))
+    dataset, _ = gather_dataset(_listed(micrographs), particle, files)
+    return train_dataset(dataset, chosen, Run(Path(out)), resumes=True)
+
+
+def pick(
+    run: Run | PathLike,
+    micrographs: PathLike | Sequence[PathLike],
+    out: PathLike | None = None,
+    *,
+    threshold: float | None = None,
+    pixel_size_angstrom: float | None = None,
+) -> Picks:
+    """Pick micrographs with a trained run.
+
+    Args:
+        run: a finished run or its folder.
+        micrographs: files, folders, globs or a STAR file.
+        out: a picks file to write, whose suffix says the format; None writes nothing.
+        threshold: lowest score; by default that chosen on validation.
+        pixel_size_angstrom: overrides the headers; by default that used in training.
+
+    Returns:
+        The picks.
+
+    Raises:
+        CryogleanError: what is wrong, where, and what to do.
+    """
+    folder = run if isinstance(run, Run) else Run(Path(run))
+    picker, chosen = load_picker(folder)
+    size = pixel_size_angstrom or folder.read_json(folder.dataset_file)["pixel_size_angstrom"]
+    cut = chosen if threshold is None else threshold
+    paths = find_micrographs(_listed(micrographs))
+    if out is not None:
+        pick_files(picker, paths, Path(out), cut, pixel_size_angstrom=size)
+        return read_picks(Path(out))
+    return Picks.concatenate(picker.pick_micrograph(read_micrograph(path, size)).above(cut) for path in paths)
+
+
+def evaluate(
+    picks: Picks | PathLike, truth: Picks | PathLike, rules: Rules | float, *, threshold: float | None = None
+) -> Evaluation:
+    """Compare picks with the truth.
+
+    Args:
+        picks: picks, or a file of them.
+        truth: the particles of every micrograph it names, or a file of them.
+        rules: how to compare, or just the particle's diameter in pixels.
+        threshold: picks with a lower score are left out.
+
+    Raises:
+        CryogleanError: what is wrong, where, and what to do.
+    """
+    chosen = rules if isinstance(rules, Rules) else Rules(diameter_pixels=float(rules))
+    return evaluate_picks(_table(picks), _table(truth), chosen, threshold=threshold)
+
+
+def simulate(out: PathLike, micrographs: int, seed: int = 0, **settings: Any) -> Picks:
+    """Make micrographs whose particles are known: MRC files and coordinates.csv.
+
+    Args:
+        out: the folder to make.
+        micrographs: how many.
+        seed: decides everything.
+        settings: of the simulation, such as `molecule="ferritin"`; unknown names are refused.
+
+    Returns:
+        The true particles.
+
+    Raises:
+        SettingsError: names all unknown or impossible settings.
+    """
+    return simulate_folder(Path(out), micrographs, seed, simulation_settings(settings))
+
+
+def report(run: Run | PathLike) -> Path:
+    """Make the report page of a run, and say where it is.
+
+    Raises:
+        RunError: the run is not finished.
+    """
+    return make_report(run if isinstance(run, Run) else Run(Path(run)))
+
+
+def _listed(micrographs: PathLike | Sequence[PathLike]) -> list[PathLike]:
+    return [micrographs] if isinstance(micrographs, str | Path) else list(micrographs)
+
+
+def _table(picks: Picks | PathLike) -> Picks:
+    return picks if isinstance(picks, Picks) else read_picks(Path(picks))

@@ -1,0 +1,59 @@
+"""Bring micrographs and labels together into a data set, each micrograph with exactly one role."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryoglean.dataset import Dataset, LabelFiles, ParticleSize, Role
+from cryoglean.errors import LabelsError
+from cryoglean.io.folders import match_labels
+from cryoglean.io.micrographs import find_micrographs, micrographs_by_name
+from cryoglean.io.picks import read_picks
+from cryoglean.picks import Picks
+
+
+def gather_dataset(
+    micrographs: Sequence[str | Path], size: ParticleSize, labels: LabelFiles
+) -> tuple[Dataset, dict[Path, tuple[str, ...]]]:
+    """Find the micrographs, read the labels, and give each micrograph its role.
+
+    Args:
+        micrographs: files, folders, globs or STAR files; those without labels are unlabelled.
+        size: of the particle, and of a pixel if the headers do not say it.
+        labels: the files of labels; a micrograph in the validation file is held out, whatever else names it.
+
+    Returns:
+        The data set, and for each file the labelled micrographs that were not among those given.
+
+    Raises:
+        CryogleanError: nothing is found, no label matches, a diameter is not above 0, or two roles for one.
+    """
+    size.check()
+    paths = find_micrographs(micrographs)
+    roles: dict[str, Role] = dict.fromkeys(micrographs_by_name(paths), "unlabelled")
+    missing: dict[Path, tuple[str, ...]] = {}
+    tables: dict[Role, Picks] = {}
+    for role, file in labels.by_role():
+        matched = match_labels(paths, table := read_picks(file))
+        if matched.without_micrograph:
+            missing[file] = matched.without_micrograph
+        for name in matched.labelled:
+            if role == "test" and roles[name] != "unlabelled":
+                raise LabelsError(f"it is for {roles[name]} and for test", where=name, fix="Take it out of one file.")
+            roles[name] = role
+        tables[role] = table.of(matched.labelled)
+    known = _join_labels(tables["train"], tables.get("validation"))
+    if not any(role == "train" for role in roles.values()):
+        raise LabelsError("all labelled micrographs are for validation", where=labels.train, fix="Label another one.")
+    if not len(known):
+        raise LabelsError("no particle is labelled on the micrographs given", where=labels.train)
+    return Dataset(micrographs_by_name(paths), roles, known, size.diameter_angstrom, size.pixel_size_angstrom), missing
+
+
+def _join_labels(train: Picks, validation: Picks | None) -> Picks:
+    """All labels; a micrograph in both files is taken from the validation file."""
+    if validation is None:
+        return train
+    kept = [name for name in train.micrographs if name not in validation.micrographs]
+    return Picks.concatenate([train.of(kept), validation])
