@@ -142,7 +142,8 @@ def _bin(image: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     """Block means; the last block is filled up by its edge."""
     padded = np.pad(image, [(0, -length % step) for length in image.shape], mode="edge")
     rows, columns = padded.shape[0] // step, padded.shape[1] // step
-    return padded.reshape(rows, step, columns, step).mean(axis=(1, 3), dtype=np.float32)
+    means: NDArray[np.float32] = padded.reshape(rows, step, columns, step).mean(axis=(1, 3), dtype=np.float32)
+    return means
 
 
 def _interpolate(coarse: NDArray[np.float32], shape: tuple[int, ...], step: int) -> NDArray[np.float32]:
@@ -150,5 +151,4 @@ def _interpolate(coarse: NDArray[np.float32], shape: tuple[int, ...], step: int)
     big = torch.nn.functional.interpolate(
         torch.from_numpy(coarse)[None, None], scale_factor=step, mode="bilinear", align_corners=False
     )
-    values: NDArray[np.float32] = np.asarray(big[0, 0, : shape[0], : shape[1]].numpy(), dtype=np.float32)
-    return values
+    return np.asarray(big[0, 0, : shape[0], : shape[1]].numpy(), dtype=np.float32)
