@@ -11,7 +11,7 @@ from cryoglean.evaluate.score import Evaluation, Rules, evaluate_picks
 from cryoglean.gather import gather_dataset
 from cryoglean.io.micrographs import find_micrographs, read_micrograph
 from cryoglean.io.picks import read_picks
-from cryoglean.picking import load_picker, pick_files
+from cryoglean.picking import check_threshold, choose_pixel_size, load_picker, pick_files
 from cryoglean.picks import Picks
 from cryoglean.pipeline import train as train_dataset
 from cryoglean.registry import check_cards
@@ -82,8 +82,8 @@ def pick(
     """
     folder = run if isinstance(run, Run) else Run(Path(run))
     picker, chosen = load_picker(folder)
-    size = pixel_size_angstrom or folder.read_json(folder.dataset_file)["pixel_size_angstrom"]
-    cut = chosen if threshold is None else threshold
+    size = choose_pixel_size(folder, pixel_size_angstrom)
+    cut = chosen if threshold is None else check_threshold(threshold)
     paths = find_micrographs(_listed(micrographs))
     if out is not None:
         pick_files(picker, paths, Path(out), cut, pixel_size_angstrom=size)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cryoglean.dataset import ParticleSize
 from cryoglean.durable import append_json_line, read_json_lines, write_json_atomically
-from cryoglean.errors import CryogleanError, MicrographError, RunError
+from cryoglean.errors import CryogleanError, MicrographError, RunError, SettingsError
 from cryoglean.io.micrographs import read_micrograph
 from cryoglean.io.picks import write_picks_from
 from cryoglean.learn.checkpoint import load_tensors
@@ -69,6 +70,32 @@ def load_picker(run: Run, precision: str = "auto", views: int | None = None) -> 
     return picker, float(content["threshold"])
 
 
+def choose_pixel_size(run: Run, asked: float | None) -> float | None:
+    """The pixel size to read micrographs with: the one asked for, else that of the training, else None (the header's).
+
+    Args:
+        run: a finished run.
+        asked: in angstrom.
+
+    Raises:
+        SettingsError: `asked` is not above 0.
+    """
+    known = run.read_json(run.dataset_file)
+    ParticleSize(known["diameter_angstrom"], asked).check()
+    return known["pixel_size_angstrom"] if asked is None else asked
+
+
+def check_threshold(threshold: float) -> float:
+    """The threshold, if scores can reach it.
+
+    Raises:
+        SettingsError: it is not in [0, 1].
+    """
+    if not 0 <= threshold <= 1:
+        raise SettingsError(f"it is {threshold}", where="--threshold", fix="Give a score from 0 to 1.")
+    return threshold
+
+
 def pick_files(
     picker: Picker,
     paths: Sequence[Path],
@@ -94,7 +121,9 @@ def pick_files(
     Raises:
         MicrographError: not one of the micrographs could be used.
         PicksError: no format for the suffix of `out`.
+        SettingsError: the threshold is not in [0, 1].
     """
+    check_threshold(threshold)
     folder = out.with_name(f".{out.name}.partial")
     journal = folder / "picks.jsonl"
     done = _open_journal(folder, _key(picker, threshold, pixel_size_angstrom))

@@ -11,14 +11,15 @@ import numpy as np
 from cryoglean.dataset import Dataset
 from cryoglean.durable import append_json_line, write_text_atomically
 from cryoglean.environment import describe_environment
-from cryoglean.errors import RunError
+from cryoglean.errors import LabelsError, RunError
 from cryoglean.evaluate.score import evaluate_picks
 from cryoglean.evaluate.threshold import choose_threshold
 from cryoglean.io.micrographs import read_micrograph
 from cryoglean.io.picks import read_picks, write_picks
 from cryoglean.learn.checkpoint import save_tensors
-from cryoglean.learn.hardware import find_hardware
+from cryoglean.learn.hardware import Hardware, find_hardware
 from cryoglean.learn.loop import Tell
+from cryoglean.micrograph import Micrograph
 from cryoglean.prepare.contrast import measure_contrast
 from cryoglean.prepare.normalize import Preparation, Prepared
 from cryoglean.prepare.split import Region, plan_split
@@ -26,6 +27,8 @@ from cryoglean.recipe import Task, Trained, region_labels, run_recipe, validatio
 from cryoglean.registry import load_card
 from cryoglean.run import Run
 from cryoglean.settings import Settings, read_settings
+
+_STRAY_SHARE = 0.1
 
 
 def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None = None, resumes: bool = False) -> Run:
@@ -48,10 +51,10 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
         return run
     started = (time.monotonic(), time.process_time())
     hardware = find_hardware(settings.learn.precision)
-    run.write_json(run.environment_file, describe_environment(hardware.describe()))
 
     preparation, prepared = prepare_labelled(dataset, settings)
     split = plan_split(dataset.names("train"), dataset.names("validation"), settings.split, settings.seed)
+    _set_up(dataset, settings, run, hardware)  # not before: a mistake in the data leaves the folder free
     task = Task(
         settings, hardware, preparation, prepared, dataset.labels, split,
         tell=_tell_all(run, tell), checkpoint_folder=run.checkpoint_folder, resumes=resumes,
@@ -69,11 +72,12 @@ def prepare_labelled(dataset: Dataset, settings: Settings) -> tuple[Preparation,
 
     Raises:
         MicrographError: one of them can't be used.
-        LabelsError: the labels do not say whether particles are dark or light.
+        LabelsError: the labels do not say whether particles are dark or light, or lie outside the micrographs.
     """
     choice = settings.prepare
     names = dataset.names("train", "validation")
     micrographs = {name: read_micrograph(dataset.paths[name], dataset.pixel_size_angstrom) for name in names}
+    _check_inside(dataset, micrographs)
     preparation = Preparation(
         dataset.diameter_angstrom, choice.particle_pixels, choice.high_pass_diameters, choice.clip,
         particles_are_dark=choice.contrast == "dark",
@@ -86,23 +90,39 @@ def prepare_labelled(dataset: Dataset, settings: Settings) -> tuple[Preparation,
     return preparation, {name: preparation.apply(micrograph) for name, micrograph in micrographs.items()}
 
 
-def _is_done(dataset: Dataset, settings: Settings, run: Run, *, resumes: bool) -> bool:
-    """Set the folder up, or check that it belongs to the same training; True if that is finished."""
-    if run.settings_file.exists():
-        if not resumes:
-            raise RunError("it already holds a run", where=run.folder, fix="Give another --out, or --resume this one.")
-        same_data = Dataset.to_json(dataset) == run.read_json(run.dataset_file)
-        same_labels = np.array_equal(read_picks(run.labels_file).xy, dataset.labels.xy)
-        if read_settings(run.settings_file) != settings or not same_data or not same_labels:
-            raise RunError(
-                "it was started with other settings, micrographs or labels", where=run.folder,
-                fix="Resume with the same command, or give another --out.",
+def _check_inside(dataset: Dataset, micrographs: Mapping[str, Micrograph]) -> None:
+    """A few strays are left out later on; many mean labels of another binning, or x and y swapped."""
+    for name, micrograph in micrographs.items():
+        xy, (rows, columns) = dataset.labels.on(name).xy, micrograph.shape
+        outside = int(((xy < -0.5) | (xy > (columns - 0.5, rows - 0.5))).any(axis=1).sum())
+        if outside > _STRAY_SHARE * len(xy):
+            raise LabelsError(
+                f"{outside} of its {len(xy)} labels lie outside its {columns} x {rows} pixels", where=name,
+                fix="Check that the labels are in pixels (x, y) of these very files, not of binned ones.",
             )  # fmt: skip
-        return run.is_finished
+
+
+def _is_done(dataset: Dataset, settings: Settings, run: Run, *, resumes: bool) -> bool:
+    """Check that the folder is free or belongs to the same training; True if that is finished."""
+    if not run.settings_file.exists():
+        return False
+    if not resumes:
+        raise RunError("it already holds a run", where=run.folder, fix="Give another --out, or --resume this one.")
+    same_data = Dataset.to_json(dataset) == run.read_json(run.dataset_file)
+    same_labels = np.array_equal(read_picks(run.labels_file).xy, dataset.labels.xy)
+    if read_settings(run.settings_file) != settings or not same_data or not same_labels:
+        raise RunError(
+            "it was started with other settings, micrographs or labels", where=run.folder,
+            fix="Resume with the same command, or give another --out.",
+        )  # fmt: skip
+    return run.is_finished
+
+
+def _set_up(dataset: Dataset, settings: Settings, run: Run, hardware: Hardware) -> None:
+    run.write_json(run.environment_file, describe_environment(hardware.describe()))
     run.write_json(run.dataset_file, dataset.to_json())
     write_picks(dataset.labels, run.labels_file)
     write_text_atomically(run.settings_file, settings.to_yaml())
-    return False
 
 
 def _summarise(task: Task, trained: Trained) -> dict[str, object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cryoglean.errors import PicksError
+from cryoglean.errors import PicksError, SettingsError
 from cryoglean.io.micrographs import write_micrograph
 from cryoglean.io.picks import write_picks
 from cryoglean.picks import Picks
@@ -30,7 +30,13 @@ def simulate_folder(
 
     Returns:
         The true particles, with their diameter in pixels.
+
+    Raises:
+        SettingsError: `count` is below 1, `seed` below 0, or the settings are impossible.
     """
+    for option, value, least in (("--micrographs", count, 1), ("--seed", seed, 0)):
+        if value < least:
+            raise SettingsError(f"it is {value}", where=option, fix=f"Give {least} or more.")
     tables: list[Picks] = []
     for made in simulate_micrographs(settings, count, seed):
         name = made.micrograph.name

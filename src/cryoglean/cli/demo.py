@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cryoglean.dataset import Dataset
     from cryoglean.evaluate.score import Evaluation
     from cryoglean.run import Run
+    from cryoglean.settings import Settings
 
 _LABELLED = 2
 _MICROGRAPHS = 8
@@ -28,19 +29,20 @@ def demo_command(*, out: Path = Path("demo"), seed: int = 0, quiet: bool = False
         quiet: no progress.
     """
     from cryoglean.cli.progress import counting
+    from cryoglean.settings import choose_settings
     from cryoglean.simulate.settings import SimulationSettings
     from cryoglean.simulation import diameter_angstrom, simulate_folder
 
     started = time.monotonic()
+    choice, settings = choose_settings("quick", fixed={"seed": seed}), SimulationSettings()
     _clear(out)
-    settings = SimulationSettings()
     with counting(quiet=quiet) as make_counter:
         tell = make_counter("simulate", _MICROGRAPHS).advance
         truth = simulate_folder(out / "micrographs", _MICROGRAPHS, seed, settings, tell)
     diameter = diameter_angstrom(truth, settings)
     labelled, rest = truth.micrographs[:_LABELLED], truth.micrographs[_LABELLED:]
 
-    run = _train(_load(out, labelled, diameter), out / "run", seed, quiet=quiet)
+    run = _train(_load(out, labelled, diameter), choice, out / "run", quiet=quiet)
     found, report = _pick_and_report(run, out, rest, quiet=quiet)
 
     minutes = (time.monotonic() - started) / 60
@@ -73,14 +75,13 @@ def _load(out: Path, labelled: tuple[str, ...], diameter: float) -> Dataset:
     return gather_dataset([out / "micrographs"], ParticleSize(diameter), labels)[0]
 
 
-def _train(dataset: Dataset, folder: Path, seed: int, *, quiet: bool) -> Run:
+def _train(dataset: Dataset, settings: Settings, folder: Path, *, quiet: bool) -> Run:
     from cryoglean.cli.progress import watching_training
     from cryoglean.pipeline import train
     from cryoglean.run import Run
-    from cryoglean.settings import choose_settings
 
     with watching_training(quiet=quiet) as tell:
-        return train(dataset, choose_settings("quick", fixed={"seed": seed}), Run(folder), tell=tell)
+        return train(dataset, settings, Run(folder), tell=tell)
 
 
 def _pick_and_report(run: Run, out: Path, names: tuple[str, ...], *, quiet: bool) -> tuple[Evaluation, Path]:

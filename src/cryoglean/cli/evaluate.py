@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import Parameter
 
+from cryoglean.dataset import ParticleSize
 from cryoglean.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _diameter_pixels(size: Size, truth: Picks) -> float | None:
     if size.diameter_pixels is not None:
         return size.diameter_pixels
     if size.diameter_angstrom is not None and size.pixel_size_angstrom is not None:
+        ParticleSize(size.diameter_angstrom, size.pixel_size_angstrom).check()
         return size.diameter_angstrom / size.pixel_size_angstrom
     if size.diameter_angstrom is None and truth.diameter_pixels is not None:
         return None

@@ -53,10 +53,10 @@ def run(arguments: Sequence[str]) -> int:
     console = Console(stderr=True, soft_wrap=True)
     try:
         result = make_app()(
-            list(arguments), exit_on_error=False, print_error=True, help_on_error=False, error_console=console
+            list(arguments), exit_on_error=False, print_error=False, help_on_error=False, error_console=console
         )
-    except CycloptsError:
-        return 2
+    except CycloptsError as error:
+        return _say(console, " ".join(str(error).split()), 2)
     except SettingsError as error:
         return _say(console, str(error), 2)
     except CryogleanError as error:

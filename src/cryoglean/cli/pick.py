@@ -34,14 +34,14 @@ def pick_command(
     from cryoglean.cli.progress import counting
     from cryoglean.io.micrographs import find_micrographs
     from cryoglean.io.picks import check_writable
-    from cryoglean.picking import load_picker, pick_files
+    from cryoglean.picking import choose_pixel_size, load_picker, pick_files
     from cryoglean.run import Run
 
     check_writable(out)
     paths = find_micrographs(micrographs)
     folder = Run(run)
     picker, chosen = load_picker(folder, views=views)
-    size = pixel_size_angstrom or folder.read_json(folder.dataset_file)["pixel_size_angstrom"]
+    size = choose_pixel_size(folder, pixel_size_angstrom)
     cut = chosen if threshold is None else threshold
     with counting(quiet=quiet or json) as make_counter:
         counter = make_counter("pick", len(paths))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -40,6 +41,7 @@ def show_command(
     from cryoglean.report.figures.drawing import to_png
     from cryoglean.report.figures.micrograph import draw_micrograph, make_view
 
+    _check_lengths(diameter_pixels, pixel_size_angstrom)
     if out.suffix.lower() != ".png":
         raise SettingsError(f"'{out.suffix}' can't be drawn", where=f"--out {out}", fix="Call it .png.")
     micrograph = read_micrograph(file, pixel_size_angstrom)
@@ -50,6 +52,14 @@ def show_command(
     write_file_atomically(out, lambda path: _write(path, png))
     print(f"{what} {micrograph.name}: {out}")
     return 0
+
+
+def _check_lengths(diameter_pixels: float | None, pixel_size_angstrom: float | None) -> None:
+    from cryoglean.errors import SettingsError
+
+    for option, value in (("--diameter-pixels", diameter_pixels), ("--pixel-size-angstrom", pixel_size_angstrom)):
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise SettingsError(f"it is {value}", where=option, fix="Give a length above 0.")
 
 
 def _on(table: Picks, name: str, file: Path) -> Picks:

@@ -34,8 +34,6 @@ def simulate_command(
         set: one setting of the simulation, as in --set dose_electrons_per_angstrom2=30; may be repeated.
         quiet: no progress.
     """
-    if micrographs < 1:
-        raise SettingsError(f"it is {micrographs}", where="--micrographs", fix="Give 1 or more.")
     from cryoglean.cli.progress import counting
     from cryoglean.simulation import diameter_angstrom, simulate_folder
 
@@ -43,8 +41,10 @@ def simulate_command(
     with counting(quiet=quiet) as make_counter:
         counter = make_counter("simulate", micrographs)
         picks = simulate_folder(out, micrographs, seed, settings, tell=counter.advance)
-    diameter = diameter_angstrom(picks, settings)
-    if not quiet:
+    if not len(picks):
+        print(f"{micrographs} micrographs without a particle: {out}")
+    elif not quiet:
+        diameter = diameter_angstrom(picks, settings)
         print(f"{len(picks)} particles of {diameter:.0f} Å on {micrographs} micrographs: {out}")
         print(f"next: cryoglean train {out} --picks {out}/coordinates.csv --diameter-angstrom {diameter:.0f} --out RUN")
     return 0

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from cryoglean.errors import CryogleanError, RunError
+from cryoglean.learn.folding import fold_normalisation
 from cryoglean.learn.hardware import Hardware
 from cryoglean.learn.predict import predict_map
 from cryoglean.micrograph import Micrograph
@@ -94,7 +95,7 @@ class Picker:
         except (KeyError, TypeError, ValidationError, RuntimeError, CryogleanError) as error:
             reason = " ".join(str(error).split())[:200]
             raise RunError(f"the model can't be built ({reason})", fix="Train again with this version.") from error
-        return cls(hardware.place(network).eval(), model, preparation, settings, hardware)
+        return cls(fold_normalisation(hardware.place(network)), model, preparation, settings, hardware)
 
 
 def build_network(model: ModelSettings, seed: int = 0) -> nn.Module:

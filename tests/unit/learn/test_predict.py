@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cryoglean.learn.folding import fold_normalisation
 from cryoglean.learn.hardware import Hardware, find_hardware, thread_count
 from cryoglean.learn.picker import build_network
 from cryoglean.learn.predict import predict_map
@@ -116,3 +117,18 @@ def test_an_unknown_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRYOGLEAN_DEVICE", "abacus")
     with pytest.raises(SettingsError, match="no device 'abacus'"):
         find_hardware()
+
+
+@pytest.mark.parametrize("name", ["lean", "unet"])
+def test_folding_the_normalisation_changes_nothing_but_rounding(name: str) -> None:
+    generator = torch.Generator().manual_seed(2)
+    network = build_network(ModelSettings(name=name), seed=2)
+    with torch.no_grad():
+        for _ in range(5):
+            network(torch.randn(2, 1, 64, 64, generator=generator) * 2 + 1)
+    image = torch.randn(1, 1, 64, 64, generator=generator)
+
+    folded = fold_normalisation(network)
+
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    torch.testing.assert_close(folded(image), network.eval()(image), atol=1e-4, rtol=1e-4)
