@@ -17,7 +17,7 @@ from cryoglean.durable import append_json_line
 from cryoglean.pipeline import train
 from cryoglean.run import Run
 from cryoglean.settings import read_preset, resolve_settings
-from real_data import apoferritin, beta_galactosidase
+from real_data import apoferritin, beta_galactosidase, simulated
 
 RESULTS = Path(__file__).parent / "results" / "settings.jsonl"
 
@@ -32,7 +32,8 @@ def main() -> None:
     arguments = parser.parse_args()
     known = {
         "apoferritin": lambda: apoferritin(0.05),
-        "apoferritin01": lambda: apoferritin(0.1),
+        "globule": lambda: simulated("globule"),
+        "tetramer": lambda: simulated("tetramer"),
         "bgal": beta_galactosidase,
     }
     for seed, name, assignments in itertools.product(

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import topaz_runner
 from torch import nn
 
+import topaz_runner
 from cryoglean.durable import write_json_atomically
 from cryoglean.io.micrographs import read_micrograph, write_micrograph
 from cryoglean.learn.predict import predict_map

@@ -24,7 +24,8 @@ class CryogleanError(Exception):
 
     def __str__(self) -> str:
         """The whole message on one line."""
-        text = f"{self.where}: {self.what}." if self.where else f"{self.what}."
+        end = "" if self.what.endswith("?") else "."
+        text = f"{self.where}: {self.what}{end}" if self.where else f"{self.what}{end}"
         if self.fix:
             text = f"{text} {self.fix}"
         return " ".join(text.split())

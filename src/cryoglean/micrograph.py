@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -53,7 +54,7 @@ class Micrograph:
         where = self.path or self.name
         if self.pixels.ndim != 2 or min(self.pixels.shape) < 1:
             raise MicrographError(f"its pixels have the shape {self.pixels.shape}, not (y, x)", where=where)
-        if self.pixel_size_angstrom is not None and not self.pixel_size_angstrom > 0:
+        if self.pixel_size_angstrom is not None and not 0 < self.pixel_size_angstrom < math.inf:
             raise MicrographError(
                 f"its pixel size is {self.pixel_size_angstrom} Å", where=where, fix="Give --pixel-size-angstrom."
             )

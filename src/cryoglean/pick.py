@@ -60,5 +60,6 @@ def _refine(smooth: NDArray[np.float32], xy: NDArray[np.float64]) -> NDArray[np.
         after = smooth[np.minimum(rows + down, smooth.shape[0] - 1), np.minimum(columns + right, smooth.shape[1] - 1)]
         bend = before + after - 2 * smooth[rows, columns]
         shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, -1), 0.0)
-        refined[:, axis] += np.clip(shift, -0.5, 0.5)
+        place, last = (columns, smooth.shape[1] - 1) if axis == 0 else (rows, smooth.shape[0] - 1)
+        refined[:, axis] += np.where((place > 0) & (place < last), np.clip(shift, -0.5, 0.5), 0.0)
     return refined

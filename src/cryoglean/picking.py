@@ -142,6 +142,7 @@ def pick_files(
             if tell is not None:
                 tell(name, len(picks))
     if not done:
+        shutil.rmtree(folder)
         raise MicrographError(
             f"none of the {len(paths)} micrographs could be picked; the first: {next(iter(skipped.values()), 'none')}",
             where=out.name,

@@ -20,6 +20,7 @@ from cryoglean.learn.checkpoint import save_tensors
 from cryoglean.learn.hardware import Hardware, find_hardware
 from cryoglean.learn.loop import Tell
 from cryoglean.micrograph import Micrograph
+from cryoglean.picks import Picks
 from cryoglean.prepare.contrast import measure_contrast
 from cryoglean.prepare.normalize import Preparation, Prepared
 from cryoglean.prepare.split import Region, plan_split
@@ -54,11 +55,12 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
 
     preparation, prepared = prepare_labelled(dataset, settings)
     split = plan_split(dataset.names("train"), dataset.names("validation"), settings.split, settings.seed)
-    _set_up(dataset, settings, run, hardware)  # not before: a mistake in the data leaves the folder free
     task = Task(
         settings, hardware, preparation, prepared, dataset.labels, split,
         tell=_tell_all(run, tell), checkpoint_folder=run.checkpoint_folder, resumes=resumes,
     )  # fmt: skip
+    _check_validation(task)
+    _set_up(dataset, settings, run, hardware)  # not before: a mistake in the data leaves the folder free
     trained = run_recipe(load_card("strategies", settings.strategy).recipe(), task)
 
     summary = _summarise(task, trained)
@@ -125,9 +127,23 @@ def _set_up(dataset: Dataset, settings: Settings, run: Run, hardware: Hardware) 
     write_text_atomically(run.settings_file, settings.to_yaml())
 
 
-def _summarise(task: Task, trained: Trained) -> dict[str, object]:
+def _validation_labels(task: Task) -> tuple[tuple[str, ...], Picks]:
     names = task.split.validation or task.split.train
-    truth = region_labels(task, tuple(Region(name) for name in names))
+    return names, region_labels(task, tuple(Region(name) for name in names))
+
+
+def _check_validation(task: Task) -> None:
+    """Refuse now what could not be given a threshold after the training."""
+    names, truth = _validation_labels(task)
+    if not evaluate_picks(Picks.empty(names), truth, validation_rules(task)).total.truth:
+        raise LabelsError(
+            f"no labelled particle on {', '.join(names[:3])} is far enough from the edge to choose a threshold",
+            where="validation", fix="Label more particles, or give other micrographs to --validation.",
+        )  # fmt: skip
+
+
+def _summarise(task: Task, trained: Trained) -> dict[str, object]:
+    names, truth = _validation_labels(task)
     rules = validation_rules(task, draws=1000)
     chosen = choose_threshold(trained.validation_picks, truth, rules, rule=task.settings.pick.cut)
     found = evaluate_picks(trained.validation_picks, truth, rules, threshold=chosen.threshold)

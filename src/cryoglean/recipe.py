@@ -21,6 +21,7 @@ from cryoglean.learn.loop import Fit, LoopPlan, Objective, Tell, Validate, fit
 from cryoglean.learn.picker import Picker, build_network
 from cryoglean.picks import Picks
 from cryoglean.prepare.augment import vary_look
+from cryoglean.prepare.junk import add_junk
 from cryoglean.prepare.normalize import Preparation, Prepared
 from cryoglean.prepare.split import Fold, Region, Split
 from cryoglean.prepare.targets import mask_border, paint_targets
@@ -143,6 +144,7 @@ def labelled_loss(task: Task, micrographs: tuple[LearnedMicrograph, ...]) -> Obj
     def objective(student: nn.Module, _teacher: nn.Module, micro_step: int) -> tuple[Tensor, dict[str, float]]:
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + micro_step)
         crops = cut_crops(micrographs, settings.learn, settings.augment, task.stride, generator)
+        crops = add_junk(crops, settings.augment, task.preparation.particle_pixels, task.stride, generator)
         images = vary_look(crops, settings.augment, task.preparation.particle_pixels, generator)
         logits = student(task.hardware.send(images)).float()
         return add_losses(logits, crops.targets.to(task.hardware.device), settings)

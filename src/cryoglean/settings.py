@@ -21,13 +21,13 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class PrepareSettings(_Part):
     """How a micrograph becomes the picture that the network sees."""
 
-    particle_pixels: Positive = 20.0
+    particle_pixels: Annotated[float, Field(ge=6.0, le=200.0)] = 20.0
     """Diameter of a particle, in pixels, after rescaling."""
     high_pass_diameters: NotNegative = 1.5
     """Sigma, in diameters, of the Gaussian that is taken off; 0 switches it off."""
@@ -64,14 +64,14 @@ class ModelSettings(_Part):
 
     name: str = "lean"
     """A model card."""
-    widths: tuple[Count, ...] | None = None
+    widths: Annotated[tuple[Count, ...], Field(min_length=2)] | None = None
     """Channels from the finest to the coarsest level; by default the card's own."""
 
 
 class LossSettings(_Part):
     """What the network is punished for."""
 
-    terms: tuple[str, ...] = ("bce", "dice")
+    terms: Annotated[tuple[str, ...], Field(min_length=1)] = ("bce", "dice")
     """Loss cards; their values are added."""
     positive_weight: Positive = 3.0
     """Weight of particle pixels in bce and focal; kept with the model so that probabilities can be corrected."""
@@ -127,6 +127,8 @@ class AugmentSettings(_Part):
     """Largest amplitude of the smooth random change of the radial amplitude profile."""
     cutout: Share = 0.5
     """Probability that a block of at most half a diameter is blanked."""
+    junk: Share = 0.3
+    """Probability that something that is no particle is pasted, as background: a blot, or the edge of a dark area."""
     background: Share = 0.3
     """Probability that noise of another place is added, phases shuffled."""
 

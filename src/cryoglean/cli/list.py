@@ -16,7 +16,7 @@ def list_command(kind: Kind, *, json: bool = False) -> int:
     """
     from cryoglean.cli.main import print_json
 
-    rows = _ROWS.get(kind, lambda: _cards(kind))()
+    rows = list_rows(kind)
     if json:
         print_json(rows)
     else:
@@ -24,6 +24,11 @@ def list_command(kind: Kind, *, json: bool = False) -> int:
         for name, summary in rows.items():
             print(f"{name:{width}s}  {summary}")
     return 0
+
+
+def list_rows(kind: Kind) -> dict[str, str]:
+    """Name -> one-line summary of each thing of a kind."""
+    return _ROWS[kind]() if kind in _ROWS else _cards(kind)
 
 
 def _cards(kind: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cryoglean.errors import RunError
 from cryoglean.learn.checkpoint import (
     load_tensors,
     pack_network,
@@ -124,7 +126,7 @@ def fit(
         The averaged network, of the best validation or of the last step.
 
     Raises:
-        RunError: the checkpoint to resume from is broken or of another network.
+        RunError: the checkpoint to resume from is broken or of another network, or the loss is not a number.
     """
     state = _start(network, settings, hardware)
     if plan.resumes and plan.checkpoint_file is not None and plan.checkpoint_file.exists():
@@ -168,8 +170,13 @@ def _make_step(state: _State, objective: Objective, settings: LearnSettings, har
         (loss / settings.accumulate).backward()  # type: ignore[no-untyped-call]
         for name, value in {"loss": float(loss.detach()), **said}.items():
             facts[name] = facts.get(name, 0.0) + value / settings.accumulate
+    if not math.isfinite(facts["loss"]):
+        raise RunError(
+            f"the loss of step {state.step + 1} is not a number", where="training",
+            fix="Lower learn.learning_rate, or use learn.precision=float32.",
+        )  # fmt: skip
     norm = torch.nn.utils.clip_grad_norm_(state.student.parameters(), settings.clip_norm)
-    if torch.isfinite(norm):  # a broken batch is skipped, not learned from; the doctor reads `gradient_norm`
+    if torch.isfinite(norm):  # a gradient that overflows is skipped, not learned from
         state.optimizer.step()
     state.teacher.update(state.student, state.step)
     state.step += 1

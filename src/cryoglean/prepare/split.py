@@ -95,7 +95,7 @@ def plan_split(annotated: Sequence[str], validation: Sequence[str], settings: Sp
         return Split(train, tuple(sorted(set(validation))))
     folds = settings.folds or (0 if len(train) > _FEW else max(len(train), 2))
     if folds == 0:
-        held = max(round(settings.validation_share * len(train)), 1)
+        held = min(max(round(settings.validation_share * len(train)), 1), len(train) - 1)
         shuffled = sorted(train, key=lambda name: _hash(name, seed))
         return Split(tuple(sorted(shuffled[held:])), tuple(sorted(shuffled[:held])))
     if len(train) == 1:

@@ -106,15 +106,27 @@ def test_accumulated_micro_steps_see_different_batches() -> None:
     assert [event["extra"] for event in events] == [1.0, 4.0, 7.0, 10.0]
 
 
-def test_a_batch_without_a_finite_gradient_is_not_learned_from() -> None:
+def test_a_gradient_that_overflows_is_not_learned_from() -> None:
+    """Sqrt at 0 has an infinite gradient though the loss is finite."""
+
     def broken(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Tensor, dict[str, float]]:
         loss, said = objective(student, teacher, micro_step)
-        return (loss * math.nan if micro_step == 3 else loss), said
+        return (loss + torch.sqrt(loss - loss.detach()) if micro_step == 3 else loss), said
 
     events: list[dict[str, Any]] = []
     fitted = fit(make_network(), broken, SETTINGS, CPU, LoopPlan(lambda event: events.append(event)))
 
+    assert len(events) == 30
     assert all(bool(torch.isfinite(value).all()) for value in fitted.network.state_dict().values())
+
+
+def test_a_loss_that_is_not_a_number_stops_the_training_with_advice() -> None:
+    def broken(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Tensor, dict[str, float]]:
+        loss, said = objective(student, teacher, micro_step)
+        return loss * math.nan, said
+
+    with pytest.raises(RunError, match=r"step 1 is not a number.*learning_rate"):
+        fit(make_network(), broken, SETTINGS, CPU, LoopPlan(lambda _: None))
 
 
 @pytest.mark.parametrize("schedule", ["poly", "onecycle"])

@@ -1,0 +1,75 @@
+"""Paste things that are not particles into crops: blots with ragged rims and edges of dark areas, as background.
+
+A few labelled micrographs seldom show all the dirt that the others have; a network that has never seen an ice crystal
+or a carbon edge takes its dark corner for the surest particle of all (docs/log.md, 2026-11-21).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from cryoglean.prepare.tiles import Crops
+from cryoglean.settings import AugmentSettings
+from cryoglean.targets import Targets
+
+_WAVES = 5
+_EDGE_SHARE = 0.3
+
+
+def add_junk(
+    crops: Crops, settings: AugmentSettings, particle_pixels: float, stride: int, generator: torch.Generator
+) -> Crops:
+    """Some crops with one or two pieces of junk; particles under them are ignored, the junk is background.
+
+    Args:
+        crops: a batch, particles bright.
+        settings: `junk` is the share of crops that get some.
+        particle_pixels: diameter in rescaled pixels.
+        stride: of the targets.
+        generator: decides everything.
+    """
+    if settings.junk == 0:
+        return crops
+    images, y, w = crops.images.clone(), crops.targets.y.clone(), crops.targets.w.clone()
+    side = images.shape[-1]
+    steps = torch.arange(side, dtype=torch.float32)
+    for place in range(len(images)):
+        if float(torch.rand((), generator=generator)) >= settings.junk:
+            continue
+        cover = _draw_cover(steps, particle_pixels, generator)
+        numbers = torch.rand(3, generator=generator)
+        strength = (1.5 + 7.0 * float(numbers[0])) * (1.0 if float(numbers[1]) < 0.85 else -1.0)
+        grain = 1 + 0.6 * float(numbers[2]) * torch.randn((side, side), generator=generator)
+        images[place, 0] = (images[place, 0] * (1 - 0.5 * cover) + strength * cover * grain).clamp(-5, 5)
+        coarse = cover[::stride, ::stride] > 0.15
+        hidden = coarse & (y[place, 0] > 0)
+        y[place, 0][coarse] = 0
+        w[place, 0][hidden] = 0
+    return Crops(images, Targets(y, w), crops.background)
+
+
+def _draw_cover(steps: Tensor, particle_pixels: float, generator: torch.Generator) -> Tensor:
+    """(side, side) in [0, 1]: one thing with a ragged, soft rim; small ones are dirt, huge ones are edges."""
+    side = len(steps)
+    numbers = torch.rand(6, generator=generator)
+    if float(numbers[0]) < _EDGE_SHARE:
+        radius = side * (1 + 4 * float(numbers[1]))
+        angle = 2 * math.pi * float(numbers[2])
+        reach = radius + side * (float(numbers[3]) - 0.3)
+        centre = (side / 2 + reach * math.cos(angle), side / 2 + reach * math.sin(angle))
+        waves = 0.02 * torch.rand(_WAVES, generator=generator)
+    else:
+        radius = particle_pixels * (0.5 + 2.0 * float(numbers[1]) ** 2)
+        centre = (side * float(numbers[2]), side * float(numbers[3]))
+        waves = 0.25 * torch.rand(_WAVES, generator=generator)
+    x, y = steps[None, :] - centre[0], steps[:, None] - centre[1]
+    phases = 2 * math.pi * torch.rand(_WAVES, generator=generator)
+    turn = torch.atan2(y, x)
+    rim = torch.ones_like(turn)
+    for wave in range(_WAVES):
+        rim = rim + waves[wave] * torch.cos((wave + 2) * turn + phases[wave])
+    softness = particle_pixels * (0.03 + 0.2 * float(numbers[4]))
+    return torch.sigmoid((radius * rim - torch.hypot(x, y)) / softness)
