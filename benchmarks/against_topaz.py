@@ -1,7 +1,7 @@
 """cryoglean (supervised) beside Topaz: same labels, same split, same machine, same run, one thread each.
 
     make topaz && .venv/bin/python benchmarks/against_topaz.py            # resumable; finished cells are kept
-    .venv/bin/python benchmarks/against_topaz.py --table docs/against_topaz.md
+    .venv/bin/python benchmarks/write_results.py                          # the tables
 
 Topaz (GPL-3, its own virtual environment) is only started as a program. Each cell trains on the same micrographs,
 chooses the threshold (Topaz: also the epoch) on the same two validation micrographs, and is scored by the same code.
@@ -11,7 +11,6 @@ Seconds are CPU-seconds of the whole process, imports and reading included. Topa
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import itertools
 import json
 import os
@@ -23,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import topaz_runner as topaz
-from cryoglean.durable import append_json_line, read_json_lines, write_text_atomically
+from cryoglean.durable import append_json_line, read_json_lines
 from cryoglean.evaluate.score import evaluate_picks
 from cryoglean.evaluate.threshold import choose_threshold
 from cryoglean.io.picks import read_picks, write_picks
@@ -162,17 +161,13 @@ def costs(trained: topaz.Cost | None, picked: topaz.Cost, count: int) -> Row:
 
 
 def main() -> None:
-    """Run what is missing, or write the table."""
+    """Run what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labelled", default="1,2,5")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--sets", default="")
-    parser.add_argument("--table", type=Path)
     arguments = parser.parse_args()
-    if arguments.table:
-        write_text_atomically(arguments.table, make_table([dict(row) for row in read_json_lines(RESULTS)]))
-        return
     done = {(row["set"], row["method"], row["labelled"], row["repeat"]) for row in read_json_lines(RESULTS)}
     benches = [bench for bench in all_benches() if not arguments.sets or bench.name in arguments.sets.split(",")]
     budgets = [int(text) for text in arguments.labelled.split(",")]
@@ -188,42 +183,6 @@ def main() -> None:
         row = {"set": cell[0], "method": cell[1], "labelled": cell[2], "repeat": cell[3], **row}
         append_json_line(RESULTS, row)
         print(row, flush=True)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Cell:
-    rows: list[Row]
-
-    def mean(self, key: str, digits: int) -> str:
-        values = [float(str(row[key])) for row in self.rows if row.get(key) is not None]
-        if not values:
-            return "–"
-        spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-        return f"{np.mean(values):.{digits}f}{spread}"
-
-
-def make_table(rows: list[Row]) -> str:
-    """Markdown: a row for each set, budget and method; mean ± deviation over repeats."""
-    lines = [
-        "# cryoglean beside Topaz",
-        "",
-        "Made by `benchmarks/against_topaz.py --table`; results in `benchmarks/results/against_topaz.jsonl`.",
-        "",
-        *(__doc__ or "").strip().split("\n")[-4:],
-        "",
-        "| set | labelled | method | F1 | AP | train CPU-s | pick CPU-s / micrograph | train MB | pick MB | runs |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    keys = sorted({(str(row["set"]), int(str(row["labelled"])), str(row["method"])) for row in rows})
-    for name, labelled, method in keys:
-        same = (name, labelled, method)
-        cell = _Cell([row for row in rows if (row["set"], row["labelled"], row["method"]) == same])
-        figures = [
-            cell.mean("f1", 3), cell.mean("average_precision", 3), cell.mean("train_cpu_seconds", 0),
-            cell.mean("pick_cpu_seconds", 2), cell.mean("train_memory_mb", 0), cell.mean("pick_memory_mb", 0),
-        ]  # fmt: skip
-        lines.append(f"| {name} | {labelled} | {method} | {' | '.join(figures)} | {len(cell.rows)} |")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -52,24 +52,40 @@ def add_junk(
 
 
 def _draw_cover(steps: Tensor, particle_pixels: float, generator: torch.Generator) -> Tensor:
-    """(side, side) in [0, 1]: one thing with a ragged, soft rim; small ones are dirt, huge ones are edges."""
+    """(side, side) in [0, 1]: the edge of a large dark area, a ragged blot, or a crystal with straight sides."""
     side = len(steps)
-    numbers = torch.rand(6, generator=generator)
-    if float(numbers[0]) < _EDGE_SHARE:
-        radius = side * (1 + 4 * float(numbers[1]))
-        angle = 2 * math.pi * float(numbers[2])
-        reach = radius + side * (float(numbers[3]) - 0.3)
-        centre = (side / 2 + reach * math.cos(angle), side / 2 + reach * math.sin(angle))
-        waves = 0.02 * torch.rand(_WAVES, generator=generator)
-    else:
-        radius = particle_pixels * (0.5 + 2.0 * float(numbers[1]) ** 2)
-        centre = (side * float(numbers[2]), side * float(numbers[3]))
-        waves = 0.25 * torch.rand(_WAVES, generator=generator)
-    x, y = steps[None, :] - centre[0], steps[:, None] - centre[1]
+    kind, *numbers = torch.rand(6, generator=generator).tolist()
+    softness = particle_pixels * (0.03 + 0.2 * numbers[4])
+    if kind < _EDGE_SHARE:
+        radius = side * (1 + 4 * numbers[0])
+        angle = 2 * math.pi * numbers[1]
+        reach = radius + side * (numbers[2] - 0.3)
+        x = steps[None, :] - side / 2 - reach * math.cos(angle)
+        y = steps[:, None] - side / 2 - reach * math.sin(angle)
+        return torch.sigmoid((radius - torch.hypot(x, y)) / softness)
+    radius = particle_pixels * (0.5 + 2.0 * numbers[0] ** 2)
+    x, y = steps[None, :] - side * numbers[1], steps[:, None] - side * numbers[2]
+    inside = _crystal(x, y, radius, generator) if numbers[3] < 0.5 else _blot(x, y, radius, generator)
+    return torch.sigmoid(inside / softness)
+
+
+def _blot(x: Tensor, y: Tensor, radius: float, generator: torch.Generator) -> Tensor:
+    """Pixels inside (above 0) a round thing whose radius varies by up to a half around it."""
+    waves = 0.25 * torch.rand(_WAVES, generator=generator)
     phases = 2 * math.pi * torch.rand(_WAVES, generator=generator)
     turn = torch.atan2(y, x)
     rim = torch.ones_like(turn)
     for wave in range(_WAVES):
         rim = rim + waves[wave] * torch.cos((wave + 2) * turn + phases[wave])
-    softness = particle_pixels * (0.03 + 0.2 * float(numbers[4]))
-    return torch.sigmoid((radius * rim - torch.hypot(x, y)) / softness)
+    return radius * rim - torch.hypot(x, y)
+
+
+def _crystal(x: Tensor, y: Tensor, radius: float, generator: torch.Generator) -> Tensor:
+    """Pixels inside (above 0) a polygon of four to seven sides."""
+    sides = int(torch.randint(4, 8, (), generator=generator))
+    start, *stretch = torch.rand(sides + 1, generator=generator).tolist()
+    inside = torch.full(torch.broadcast_shapes(x.shape, y.shape), math.inf)
+    for number, extra in enumerate(stretch):
+        angle = 2 * math.pi * (start + number / sides)
+        inside = torch.minimum(inside, radius * (0.7 + 0.6 * extra) - x * math.cos(angle) - y * math.sin(angle))
+    return inside

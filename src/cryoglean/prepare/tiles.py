@@ -14,6 +14,8 @@ from torch import Tensor
 from cryoglean.settings import AugmentSettings, LearnSettings
 from cryoglean.targets import Targets
 
+_LEAST_INSIDE = 0.4  # of a crop's side: how near to an edge of the micrograph its centre may come
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LearnedMicrograph:
@@ -109,16 +111,20 @@ def _random_matrix(draw: _Draw, augment: AugmentSettings) -> Tensor:
 
 def _random_centre(draw: _Draw, micrograph: LearnedMicrograph, learn: LearnSettings) -> Tensor:
     """(x, y) of a crop's centre: near a particle, or anywhere."""
+    height, width = micrograph.image.shape
+    x, y = draw.number(0, width - 1), draw.number(0, height - 1)
     if len(micrograph.xy) and draw.number(0, 1) < learn.near_particles:
         x, y = micrograph.xy[draw.whole(len(micrograph.xy))]
         reach = learn.crop_pixels / 3
-        return torch.tensor([x + draw.number(-reach, reach), y + draw.number(-reach, reach)])
-    return _anywhere(draw, micrograph)
+        x, y = x + draw.number(-reach, reach), y + draw.number(-reach, reach)
+    margin = _LEAST_INSIDE * learn.crop_pixels
+    return torch.tensor([_pull_inside(x, width, margin), _pull_inside(y, height, margin)])
 
 
-def _anywhere(draw: _Draw, micrograph: LearnedMicrograph) -> Tensor:
-    height, width = micrograph.image.shape
-    return torch.tensor([draw.number(0, width - 1), draw.number(0, height - 1)])
+def _pull_inside(place: float, length: int, margin: float) -> float:
+    """The place, moved so that it is the margin away from both ends, or to the middle if that is not possible."""
+    margin = min(margin, (length - 1) / 2)
+    return min(max(place, margin), length - 1 - margin)
 
 
 def _grid(matrix: Tensor, centre: Tensor, side: int) -> Tensor:

@@ -150,14 +150,40 @@ def build_molecule(name: str, voxel_size_angstrom: float) -> Volume:
     Raises:
         SettingsError: there is no such molecule.
     """
-    molecule = _molecule(name)
-    rng = np.random.default_rng(crc32(name.encode()))
+    return fill_molecule(_molecule(name), np.random.default_rng(crc32(name.encode())), voxel_size_angstrom)
+
+
+def fill_molecule(molecule: Molecule, rng: np.random.Generator, voxel_size_angstrom: float) -> Volume:
+    """The density of any molecule.
+
+    Args:
+        molecule: a point group and the bodies of one copy.
+        rng: where the grains lie.
+        voxel_size_angstrom: side of a voxel, above 0.
+    """
+    points, integrals = spread_grains(molecule, rng)
+    return volume_of_points(points, integrals, _GRAIN_SIGMA_ANGSTROM, voxel_size_angstrom)
+
+
+def spread_grains(
+    molecule: Molecule, rng: np.random.Generator, grain_angstrom3: float = _GRAIN_ANGSTROM3
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The grains of density that a molecule is made of.
+
+    Args:
+        molecule: a point group and the bodies of one copy.
+        rng: where the grains lie.
+        grain_angstrom3: volume of a grain.
+
+    Returns:
+        (n, 3) x, y, z in angstrom, and (n,) volts times cubic angstrom.
+    """
     rotations = group_rotations(molecule.group)
-    filled = [_fill(body, rng, len(rotations)) for body in molecule.bodies]
+    filled = [_fill(body, rng, len(rotations), grain_angstrom3) for body in molecule.bodies]
     points = np.concatenate([points for points, _ in filled])
     integrals = np.concatenate([integrals for _, integrals in filled])
     copies = np.concatenate([points @ rotation.T for rotation in rotations])
-    return volume_of_points(copies, np.tile(integrals, len(rotations)), _GRAIN_SIGMA_ANGSTROM, voxel_size_angstrom)
+    return copies, np.tile(integrals, len(rotations))
 
 
 def _molecule(name: str) -> Molecule:
@@ -166,11 +192,13 @@ def _molecule(name: str) -> Molecule:
     return _MOLECULES[name]
 
 
-def _fill(body: Body, rng: np.random.Generator, copies: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _fill(
+    body: Body, rng: np.random.Generator, copies: int, grain_angstrom3: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Grains of one copy's part of a body: (n, 3) x, y, z in angstrom, (n,) volts times cubic angstrom."""
     share = 1.0 / copies if body.is_shared else 1.0
     volume = _volume_angstrom3(body) * share
-    count = max(round(volume / _GRAIN_ANGSTROM3), 1)
+    count = max(round(volume / grain_angstrom3), 1)
     inside = _points_inside(body, rng, count) * np.array(body.radii)
     turned = Rotation.from_euler("xyz", body.turn_degrees, degrees=True).apply(inside)
     integral = PROTEIN_OVER_ICE_VOLTS * body.weight * volume / count
