@@ -48,7 +48,8 @@ def make_run(folder: Path) -> Path:
         "".join(row for row in rows if row.startswith(("micrograph", "simulated_0000", "simulated_0001")))
     )
     cost = topaz_runner.measure(
-        [*PROGRAM, "train", str(folder / "base"), "--picks", str(labels), "--diameter-angstrom", "180", "--effort", "quick",
+        [*PROGRAM, "train", str(folder / "base"), "--picks", str(labels),
+         "--diameter-angstrom", "180", "--effort", "quick",
          "--set", "learn.steps=60", "--out", str(folder / "run"), "--quiet"],
         env=ENVIRONMENT,
     )  # fmt: skip

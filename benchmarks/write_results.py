@@ -38,12 +38,12 @@ Written by `benchmarks/write_results.py` from `benchmarks/results/against_topaz.
 `benchmarks/against_topaz.py` fills (`make topaz` installs Topaz in an environment of its own).
 
 Same labels, same validation micrographs for the threshold (Topaz: also for the epoch), same test micrographs, same
-scoring (one-to-one, half a diameter; border and, for β-galactosidase, ignore points left out), same machine, one thread
-each. With 1, 2 and 5 labelled micrographs there are 7, 6 and 3 test micrographs. Topaz 0.3.20 is fine-tuned from its own
-`resnet8` weights for 4 x 50 iterations of 128 crops, the shortest schedule at which it was saturated on β-galactosidase;
-its defaults (10 x 1,000 x 256) would take about 100 times longer. How and why: `benchmarks/topaz_notes.md`.
-CPU-seconds are those of the whole process, imports and reading included; Topaz's preprocessing is not counted.
-± is the standard deviation over repeats (seeds); a cell without it was run once.
+scoring (one-to-one, half a diameter; border and, for β-galactosidase, ignore points left out), same machine, one
+thread each. With 1, 2 and 5 labelled micrographs there are 7, 6 and 3 test micrographs. Topaz 0.3.20 is fine-tuned from
+its own `resnet8` weights for 4 x 50 iterations of 128 crops, the shortest schedule at which it was saturated on
+β-galactosidase; its defaults (10 x 1,000 x 256) would take about 100 times longer. How and why:
+`benchmarks/topaz_notes.md`. CPU-seconds are those of the whole process, imports and reading included; Topaz's
+preprocessing is not counted. ± is the standard deviation over repeats (seeds); a cell without it was run once.
 """
 
 

@@ -84,7 +84,7 @@ def _crystal(x: Tensor, y: Tensor, radius: float, generator: torch.Generator) ->
     """Pixels inside (above 0) a polygon of four to seven sides."""
     sides = int(torch.randint(4, 8, (), generator=generator))
     start, *stretch = torch.rand(sides + 1, generator=generator).tolist()
-    inside = torch.full(torch.broadcast_shapes(x.shape, y.shape), math.inf)
+    inside = torch.full((y.shape[0], x.shape[1]), math.inf)
     for number, extra in enumerate(stretch):
         angle = 2 * math.pi * (start + number / sides)
         inside = torch.minimum(inside, radius * (0.7 + 0.6 * extra) - x * math.cos(angle) - y * math.sin(angle))

@@ -31,7 +31,7 @@ def _learnt(results: Results) -> str:
     return (
         f"Learnt from {count_of(labels, 'labelled particle')} on {count_of(len(train), 'micrograph')} "
         f"({some_of(train)}), with the strategy “{results.summary.get('strategy', results.setting('strategy'))}”. "
-        f"A particle is {results.dataset.diameter_angstrom:g} Å across, and particles are {contrast}.{time}"
+        f"A particle is {results.dataset.diameter_angstrom:.0f} Å across, and particles are {contrast}.{time}"
     )
 
 
