@@ -48,6 +48,7 @@ MICROGRAPHS_PER_MOLECULE = 3
 STEPS_PER_MOLECULE = 6
 VIEWS = 48
 SIDE_PIXELS = 352
+LARGEST_PIXEL_ANGSTROM = 20.0  # of the simulator
 PARTICLE_PIXELS = (17.0, 23.0)  # true diameter; users' diameters are off by as much
 SIGNAL_TO_NOISE = (0.03, 1.0)  # of a picture whose particle has 20 pixels
 DEFOCUS_MICROMETERS = (0.4, 3.0)
@@ -97,7 +98,7 @@ def main() -> None:
 def general_settings(steps: int, seed: int) -> Settings:
     """The package's defaults, but longer, with larger batches."""
     learn = LearnSettings(
-        steps=steps, batch=8, crop_pixels=160, ema_decay=0.998, validate_every=250, near_particles=0.6,
+        start="random", steps=steps, batch=8, crop_pixels=160, ema_decay=0.998, validate_every=250, near_particles=0.6,
         checkpoint_every_seconds=30.0,
     )  # fmt: skip
     return Settings(seed=seed, learn=learn)
@@ -115,13 +116,13 @@ def make_examples(seed: int, number: int, settings: Settings, count: int) -> lis
     generator = np.random.default_rng((seed, number))
     diameter = random_diameter(generator)
     nominal = 20.0 * generator.uniform(0.95, 1.05)
-    volume = random_molecule(generator, diameter / nominal, diameter)
+    volume = random_molecule(generator, min(diameter / nominal, LARGEST_PIXEL_ANGSTROM), diameter)
     views = random_views(volume, VIEWS, int(generator.integers(2**31)))
     examples = []
     for index in range(count):
         kind = _random_kind(generator, volume.voxel_size_angstrom, views.diameter_angstrom)
         probe = kind.model_copy(
-            update={"shape_pixels": (160, 160), "particles_per_micrograph": 15.0, "carbon_edge": 0.0,
+            update={"shape_pixels": (160, 160), "particles_per_micrograph": 8.0, "carbon_edge": 0.0,
                     "ice_crystals": 0.0, "aggregates": 0.0, "fragments": 0.0, "gold_beads": 0.0}
         )  # fmt: skip
         found = simulate_micrograph(probe, int(generator.integers(2**31)), "probe", views).snr
@@ -182,7 +183,8 @@ class Pool:
         crops = cut_crops(self._fill(step), settings.learn, settings.augment, self.stride, generator)
         crops = add_junk(crops, settings.augment, settings.prepare.particle_pixels, self.stride, generator)
         images = vary_look(crops, settings.augment, settings.prepare.particle_pixels, generator)
-        logits = student(self.hardware.send(images)).float()
+        with self.hardware.precision():
+            logits = student(self.hardware.send(images)).float()
         return add_losses(logits, crops.targets.to(self.hardware.device), settings)
 
     def _fill(self, step: int) -> list[LearnedMicrograph]:
@@ -246,7 +248,7 @@ def write_start(
     molecules = (settings.learn.steps - 1) // STEPS_PER_MOLECULE + POOL_MOLECULES
     facts = {
         "name": "general", "made": datetime.now(UTC).date().isoformat(), "made_by": "benchmarks/train_general.py",
-        "licence": "BSD-3-Clause", "model": {**settings.model.model_dump(mode="json"), "widths": list(_widths(settings))},
+        "licence": "BSD-3-Clause", "model": {"name": settings.model.name, "widths": list(_widths(settings))},
         "prepare": settings.prepare.model_dump(mode="json"), "targets": settings.targets.model_dump(mode="json"),
         "loss": settings.loss.model_dump(mode="json"), "learn": settings.learn.model_dump(mode="json"),
         "augment": settings.augment.model_dump(mode="json"), "seed": settings.seed, "molecules": molecules,

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def write_file_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -48,10 +48,11 @@ def write_json_atomically(path: Path, value: Any) -> None:
 
 
 def append_json_line(path: Path, value: Any) -> None:
-    """Add one JSON line to the end of `path`."""
+    """Add one JSON line to the end of `path`; a last line torn by a crash is cut off first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(value, allow_nan=False) + "\n")
+    with path.open("ab+") as file:
+        _cut_torn_line(file)
+        file.write(json.dumps(value, allow_nan=False).encode() + b"\n")
 
 
 def read_json_lines(path: Path) -> Iterator[Any]:
@@ -60,15 +61,29 @@ def read_json_lines(path: Path) -> Iterator[Any]:
         return
     with path.open(encoding="utf-8") as file:
         for line in file:
-            try:
+            if line.endswith("\n"):
                 yield json.loads(line)
-            except json.JSONDecodeError:
-                if line.endswith("\n"):
-                    raise
 
 
 def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
+
+
+def _cut_torn_line(file: BinaryIO) -> None:
+    """Cut what follows the last end of line."""
+    end = file.seek(0, os.SEEK_END)
+    keep = end
+    while keep > 0:
+        start = max(keep - 4096, 0)
+        file.seek(start)
+        place = file.read(keep - start).rfind(b"\n")
+        if place >= 0:
+            keep = start + place + 1
+            break
+        keep = start
+    if keep < end:
+        file.truncate(keep)
+    file.seek(0, os.SEEK_END)
 
 
 @cache

@@ -27,7 +27,7 @@ def find_peaks(
     smooth = np.asarray(probability, dtype=np.float32)
     if settings.smooth_diameters > 0:
         smooth = gaussian_filter(smooth, settings.smooth_diameters * particle_pixels, mode="nearest")
-    is_peak = (maximum_filter(smooth, size=3, mode="nearest") == smooth) & (smooth >= settings.floor)
+    is_peak = (maximum_filter(smooth, size=3, mode="nearest") == smooth) & (smooth >= settings.floor) & (smooth > 0)
     rows, columns = np.nonzero(is_peak)
     score = smooth[rows, columns].astype(np.float64)
     order = np.lexsort((columns, rows, -score))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from cryoglean.dataset import ParticleSize
-from cryoglean.durable import append_json_line, read_json_lines, write_json_atomically
-from cryoglean.errors import CryogleanError, MicrographError, RunError, SettingsError
+from cryoglean.errors import CryogleanError, MicrographError, SettingsError
 from cryoglean.io.micrographs import read_micrograph
-from cryoglean.io.picks import write_picks_from
+from cryoglean.io.picks import check_writable, write_picks_from
+from cryoglean.journal import Journal, with_path
 from cryoglean.learn.checkpoint import load_tensors
 from cryoglean.learn.hardware import find_hardware
 from cryoglean.learn.picker import Picker
@@ -124,33 +123,43 @@ def pick_files(
         SettingsError: the threshold is not in [0, 1].
     """
     check_threshold(threshold)
+    check_writable(out)
     folder = out.with_name(f".{out.name}.partial")
-    journal = folder / "picks.jsonl"
-    done = _open_journal(folder, _key(picker, threshold, pixel_size_angstrom))
     skipped: dict[str, str] = {}
-    waiting = [path for path in paths if micrograph_name(path) not in done]
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        for path, future in _read_ahead(reader, picker, waiting, pixel_size_angstrom):
-            name = micrograph_name(path)
-            try:
-                picks = picker.pick(future.result()).above(threshold)
-            except CryogleanError as error:
-                skipped[name] = str(error)
-                continue
-            append_json_line(journal, {"name": name, "path": str(path), **_rows(picks)})
-            done.add(name)
-            if tell is not None:
-                tell(name, len(picks))
-    if not done:
-        shutil.rmtree(folder)
-        raise MicrographError(
-            f"none of the {len(paths)} micrographs could be picked; the first: {next(iter(skipped.values()), 'none')}",
-            where=out.name,
-        )
-    names = {micrograph_name(path) for path in paths}
-    count = write_picks_from(_replay(journal, names, paths), out)
-    shutil.rmtree(folder)
-    return Harvest(len(done & names), count, skipped, threshold, len(paths) - len(waiting))
+    with Journal(folder, _key(picker, threshold, pixel_size_angstrom)) as journal:
+        rehearse(out, folder, paths)
+        waiting = [path for path in paths if not journal.holds(path)]
+        with ThreadPoolExecutor(max_workers=1) as reader:
+            for path, future in _read_ahead(reader, picker, waiting, pixel_size_angstrom):
+                name = micrograph_name(path)
+                try:
+                    picks = picker.pick(future.result()).above(threshold)
+                except CryogleanError as error:
+                    skipped[name] = str(error)
+                    continue
+                journal.add(path, picks)
+                if tell is not None:
+                    tell(name, len(picks))
+        count = len(paths) - len(skipped)
+        if not count:
+            journal.remove()
+            reason = next(iter(skipped.values()), "none was given")
+            raise MicrographError(f"none of the {len(paths)} micrographs could be picked; the first: {reason}")
+        rows = write_picks_from(journal.replay(paths), out)
+        journal.remove()
+    return Harvest(count, rows, skipped, threshold, len(paths) - len(waiting))
+
+
+def rehearse(out: Path, folder: Path, paths: Sequence[Path]) -> None:
+    """Write a file with one pick for each micrograph and delete it: what can't be written is known before the work.
+
+    Raises:
+        PicksError: the format can't hold one of the names, or the folder can't be written.
+    """
+    trial = folder / f"rehearsal{out.suffix}"
+    one = np.zeros((1, 2)), np.ones(1)
+    write_picks_from((with_path(Picks.of_one(micrograph_name(path), *one), path) for path in paths), trial)
+    trial.unlink()
 
 
 def _read_ahead(
@@ -172,57 +181,10 @@ def _read_ahead(
 
 
 def _key(picker: Picker, threshold: float, pixel_size_angstrom: float | None) -> str:
-    """Changes with anything that changes the picks of a micrograph."""
-    digest = hashlib.sha256(json.dumps([picker.to_json(), threshold, pixel_size_angstrom]).encode())
+    """Changes with anything that changes the picks of a micrograph, but the micrograph."""
+    facts = [picker.to_json(), threshold, pixel_size_angstrom, picker.hardware.describe()]
+    digest = hashlib.sha256(json.dumps(facts).encode())
     for name, tensor in sorted(picker.network.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _open_journal(folder: Path, key: str) -> set[str]:
-    """The micrographs that an interrupted call had finished with the same picker; else start anew."""
-    key_file = folder / "key.json"
-    try:
-        if json.loads(key_file.read_text(encoding="utf-8")) == key:
-            return {str(line["name"]) for line in _mend_journal(folder / "picks.jsonl")}
-    except (OSError, json.JSONDecodeError):
-        pass
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        write_json_atomically(key_file, key)
-    except OSError as error:
-        raise RunError(f"its folder can't be written ({error.strerror})", where=folder.parent) from error
-    return set()
-
-
-def _mend_journal(journal: Path) -> Iterator[dict[str, object]]:
-    """All whole lines; a torn last line is cut off so that the next one starts afresh."""
-    whole = 0
-    for line in read_json_lines(journal):
-        whole += 1
-        yield line
-    if journal.exists():
-        lines = journal.read_bytes().splitlines(keepends=True)
-        if len(lines) > whole:
-            journal.write_bytes(b"".join(lines[:whole]))
-
-
-def _rows(picks: Picks) -> dict[str, object]:
-    return {"xy": picks.xy.tolist(), "score": [] if picks.score is None else picks.score.tolist()}
-
-
-def _replay(journal: Path, names: set[str], paths: Sequence[Path]) -> Iterator[Picks]:
-    """The picks of each micrograph, in the order of the paths, read one at a time."""
-    places: dict[str, int] = {}
-    with journal.open("rb") as file:
-        while line := file.readline():
-            places[json.loads(line)["name"]] = file.tell() - len(line)
-        for path in paths:
-            name = micrograph_name(path)
-            if name in places and name in names:
-                file.seek(places[name])
-                row = json.loads(file.readline())
-                picks = Picks.of_one(name, np.array(row["xy"], dtype=np.float64), np.array(row["score"]))
-                path_column = np.full(len(picks), row["path"], dtype=np.str_)
-                yield replace(picks, extra={"micrograph_path": path_column})

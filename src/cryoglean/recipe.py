@@ -7,7 +7,7 @@ logits and `Targets(y, w)`, whoever made the targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from cryoglean.evaluate.score import Rules, evaluate_picks
 from cryoglean.learn.checkpoint import load_tensors, pack_network, save_tensors, unpack_network
 from cryoglean.learn.hardware import Hardware
 from cryoglean.learn.loop import Fit, LoopPlan, Objective, Tell, Validate, fit
-from cryoglean.learn.picker import Picker, build_network
+from cryoglean.learn.picker import Picker
+from cryoglean.learn.start import choose_start, start_network
 from cryoglean.picks import Picks
 from cryoglean.prepare.augment import vary_look
 from cryoglean.prepare.junk import add_junk
@@ -79,6 +80,10 @@ class Task:
     def stride(self) -> int:
         """Of the network's output."""
         return int(load_card("models", self.settings.model.name).STRIDE)
+
+    def diameter_pixels(self, name: str) -> float:
+        """Of a particle on one micrograph, in its original pixels: micrographs may differ in pixel size."""
+        return self.preparation.particle_pixels / self.prepared[name].scale.x
 
     def picker(self, network: nn.Module) -> Picker:
         """A network as a picker."""
@@ -146,7 +151,8 @@ def labelled_loss(task: Task, micrographs: tuple[LearnedMicrograph, ...]) -> Obj
         crops = cut_crops(micrographs, settings.learn, settings.augment, task.stride, generator)
         crops = add_junk(crops, settings.augment, task.preparation.particle_pixels, task.stride, generator)
         images = vary_look(crops, settings.augment, task.preparation.particle_pixels, generator)
-        logits = student(task.hardware.send(images)).float()
+        with task.hardware.precision():
+            logits = student(task.hardware.send(images)).float()
         return add_losses(logits, crops.targets.to(task.hardware.device), settings)
 
     return objective
@@ -164,7 +170,7 @@ def _run_phase(recipe: Recipe, task: Task, phase: str, fold: Fold) -> Fit:
     """One training, or its result if an earlier, interrupted run had finished it."""
     file = task.checkpoint_folder / f"{phase}.safetensors" if task.checkpoint_folder else None
     done = task.checkpoint_folder / f"{phase}.done.safetensors" if task.checkpoint_folder else None
-    network = build_network(task.settings.model, task.settings.seed)
+    network = start_network(task.settings)
     if task.resumes and done is not None and done.exists():
         tensors, facts = load_tensors(done)
         unpack_network(network, tensors, "best")
@@ -172,7 +178,8 @@ def _run_phase(recipe: Recipe, task: Task, phase: str, fold: Fold) -> Fit:
     micrographs = tuple(task.learned(region) for region in fold.train)
     objective = _add_parts([part(task, micrographs) for part in recipe.parts])
     validate = _validation(task, fold.validation) if fold.validation else None
-    task.tell({"event": "phase", "phase": phase, "steps": task.settings.learn.steps})
+    start = choose_start(task.settings)
+    task.tell({"event": "phase", "phase": phase, "steps": task.settings.learn.steps, "start": start})
     plan = LoopPlan(task.tell, validate, phase, file, task.resumes, keeps_best=not task.split.folds)
     fitted = fit(network, objective, task.settings.learn, task.hardware, plan)
     if done is not None and file is not None:
@@ -212,15 +219,19 @@ def validation_rules(task: Task, draws: int = 0) -> Rules:
         draws: of the bootstrap for intervals; 0 leaves them out.
     """
     shapes = {name: prepared.original_shape for name, prepared in task.prepared.items()}
-    name = next(iter(task.prepared))
-    diameter = task.preparation.particle_pixels / task.prepared[name].scale.x
-    border = task.settings.prepare.border_diameters * diameter
-    return Rules(diameter_pixels=diameter, border_pixels=border, shapes=shapes, bootstrap_draws=draws)
+    widest = max(task.diameter_pixels(name) for name in task.prepared)
+    border = task.settings.prepare.border_diameters * widest
+    return Rules(border_pixels=border, shapes=shapes, bootstrap_draws=draws)
 
 
 def region_labels(task: Task, regions: tuple[Region, ...]) -> Picks:
-    """The labels inside the regions; their micrographs count as annotated."""
-    return Picks.concatenate(_inside(task, task.labels.on(region.name), region) for region in regions)
+    """The labels inside the regions, each with its diameter; their micrographs count as annotated."""
+    parts = [_inside(task, task.labels.on(region.name), region) for region in regions]
+    sized = [
+        replace(part, diameter_pixels=np.full(len(part), task.diameter_pixels(region.name)))
+        for part, region in zip(parts, regions, strict=True)
+    ]
+    return Picks.concatenate(sized)
 
 
 def _pick_regions(picker: Picker, task: Task, regions: tuple[Region, ...], views: int | None = None) -> Picks:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cryoglean.errors import SettingsError
 
@@ -18,6 +18,12 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _not_one(folds: int) -> int:
+    if folds == 1:
+        raise ValueError("one fold would leave nothing to train on; give 0, or 2 or more")
+    return folds
 
 
 class _Part(BaseModel):
@@ -44,8 +50,8 @@ class SplitSettings(_Part):
 
     validation_share: Share = 0.25
     """Share of the labelled micrographs held out when no validation file is given."""
-    folds: Annotated[int, Field(ge=0)] = 0
-    """Cross-validation folds instead of holding out; 0 decides by the number of labelled micrographs."""
+    folds: Annotated[int, Field(ge=0), AfterValidator(_not_one)] = 0
+    """Cross-validation folds, 2 or more, instead of holding out; 0 decides by the number of labelled micrographs."""
 
 
 class TargetSettings(_Part):
@@ -82,6 +88,9 @@ class LossSettings(_Part):
 class LearnSettings(_Part):
     """How long, how fast, on what pieces."""
 
+    start: Literal["auto", "general", "random"] = "auto"
+    """First weights: `general` ones, learned from simulated random molecules, or `random` ones; `auto` takes the
+    general ones where they fit the model and the particle's size in pixels."""
     steps: Count = 400
     """Optimiser steps."""
     batch: Count = 4
@@ -111,14 +120,14 @@ class LearnSettings(_Part):
 
 
 class AugmentSettings(_Part):
-    """How crops are varied. `strength` scales all of the photometric ones."""
+    """How crops are varied."""
 
     rotate: bool = True
     """Any rotation, mirrored or not; off: only the 8 views of the square."""
     scale: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.08
     """Largest relative change of size."""
     strength: NotNegative = 1.0
-    """0 switches contrast, noise, spectrum and cutout off; 1 is as written below."""
+    """Scales contrast, noise and spectrum; 0 switches them, cutout and background off."""
     contrast: Share = 0.4
     """Largest relative change of contrast and of gamma."""
     noise: NotNegative = 0.5
@@ -127,7 +136,7 @@ class AugmentSettings(_Part):
     """Largest amplitude of the smooth random change of the radial amplitude profile."""
     cutout: Share = 0.5
     """Probability that a block of at most half a diameter is blanked."""
-    junk: Share = 0.3
+    junk: Share = 0.15
     """Probability that something that is no particle is pasted, as background: a blot, or the edge of a dark area."""
     background: Share = 0.3
     """Probability that noise of another place is added, phases shuffled."""
@@ -144,7 +153,7 @@ class PickSettings(_Part):
     """Sigma of the Gaussian that smooths the map before peaks are sought."""
     floor: Share = 0.02
     """Peaks below this score are not kept at all."""
-    tile_pixels: Count = 2048
+    tile_pixels: Annotated[int, Field(ge=128)] = 2048
     """Micrographs larger than this (rescaled) are predicted in overlapping tiles."""
     cut: Literal["auto", "f1", "count"] = "auto"
     """How the threshold is chosen on validation: best smoothed F1, or as many picks as labels; `auto` takes the

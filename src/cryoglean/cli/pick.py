@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
+
+from cryoglean.errors import SettingsError
+
+if TYPE_CHECKING:
+    from cryoglean.learn.picker import Picker
 
 
 def pick_command(
@@ -13,18 +19,25 @@ def pick_command(
     *micrographs: str,
     out: Path,
     threshold: float | None = None,
+    diameter_angstrom: float | None = None,
+    contrast: Literal["dark", "light"] | None = None,
     pixel_size_angstrom: float | None = None,
     views: Literal[1, 2, 4, 8] | None = None,
     quiet: bool = False,
     json: bool = False,
 ) -> int:
-    """Pick micrographs with a trained run. The same call after an interruption goes on where it stopped.
+    """Pick micrographs with a trained run, or with `general` and no label at all.
+
+    The same call after an interruption goes on where it stopped.
 
     Args:
-        run: the folder of a finished `cryoglean train`.
+        run: the folder of a finished `cryoglean train`; or `general`, where there is no such folder: the network that
+            the package brings along, which knows particles from simulated molecules only.
         micrographs: files, folders, quoted globs or a STAR file.
         out: the picks file to write; its suffix says the format (.csv, .star, .json).
         threshold: lowest score written, 0 to 1; by default the one chosen on validation.
+        diameter_angstrom: diameter of the particle in angstrom; needed by `general`, known by a run.
+        contrast: whether particles are darker or lighter than the ice; for `general` only, which takes dark.
         pixel_size_angstrom: pixel size in angstrom; by default that used in training, else that of the header.
         views: rotated and mirrored views that are averaged; by default as in validation.
         quiet: no progress.
@@ -34,14 +47,12 @@ def pick_command(
     from cryoglean.cli.progress import counting
     from cryoglean.io.micrographs import find_micrographs
     from cryoglean.io.picks import check_writable
-    from cryoglean.picking import choose_pixel_size, load_picker, pick_files
-    from cryoglean.run import Run
+    from cryoglean.picking import pick_files
 
     check_writable(out)
     paths = find_micrographs(micrographs)
-    folder = Run(run)
-    picker, chosen = load_picker(folder, views=views)
-    size = choose_pixel_size(folder, pixel_size_angstrom)
+    source = _Source(run, diameter_angstrom, contrast, pixel_size_angstrom)
+    picker, chosen, size = source.load(views)
     cut = chosen if threshold is None else threshold
     with counting(quiet=quiet or json) as make_counter:
         counter = make_counter("pick", len(paths))
@@ -57,6 +68,45 @@ def pick_command(
         if not quiet:
             print(f"{harvest.picks} particles on {harvest.micrographs} micrographs, threshold {cut:.3f}: {out}")
     return 0
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Which network picks, and what it is told."""
+
+    run: Path
+    diameter_angstrom: float | None
+    contrast: Literal["dark", "light"] | None
+    pixel_size_angstrom: float | None
+
+    def load(self, views: int | None) -> tuple[Picker, float, float | None]:
+        """The picker, its threshold, and the pixel size to read micrographs with."""
+        from cryoglean.dataset import ParticleSize
+        from cryoglean.learn.hardware import find_hardware
+        from cryoglean.learn.start import GENERAL, general_picker
+        from cryoglean.picking import choose_pixel_size, load_picker
+        from cryoglean.run import Run
+
+        folder = Run(self.run)
+        if self.run != Path(GENERAL) or folder.model_file.exists():
+            self._check_run()
+            picker, threshold = load_picker(folder, views=views)
+            return picker, threshold, choose_pixel_size(folder, self.pixel_size_angstrom)
+        if self.diameter_angstrom is None:
+            raise SettingsError("it is missing", where="--diameter-angstrom", fix="Give it: general knows no particle.")
+        ParticleSize(self.diameter_angstrom, self.pixel_size_angstrom).check()
+        is_dark = self.contrast != "light"
+        picker, threshold = general_picker(
+            self.diameter_angstrom, find_hardware(), particles_are_dark=is_dark, views=views
+        )
+        return picker, threshold, self.pixel_size_angstrom
+
+    def _check_run(self) -> None:
+        for option, value in (("--diameter-angstrom", self.diameter_angstrom), ("--contrast", self.contrast)):
+            if value is not None:
+                raise SettingsError(
+                    "a trained run knows it", where=option, fix="Leave it out, or train with another one."
+                )
 
 
 def _say(skipped: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -53,6 +53,9 @@ class Choice:
     """How much time to take."""
     seed: int = 0
     """Seed of every random choice."""
+    init: Literal["general", "random"] | None = None
+    """First weights: `general` ones, learned from simulated molecules, or `random` ones; by default general where
+    they fit."""
     preset: str | None = None
     """Named settings; see `cryoglean list presets`."""
     set: Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=False)] = ()
@@ -102,6 +105,8 @@ def train_command(
 def choose_settings(choice: Choice) -> Settings:
     """The settings that the options ask for; see `cryoglean.settings.choose_settings`."""
     fixed: dict[str, Any] = {"seed": choice.seed} | ({"strategy": choice.strategy} if choice.strategy else {})
+    if choice.init:
+        fixed["learn"] = {"start": choice.init}
     settings = resolve_choice(choice.effort, choice.preset, fixed, choice.set)
     check_cards(settings)
     return settings

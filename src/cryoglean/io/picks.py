@@ -121,6 +121,8 @@ def check_writable(path: Path) -> None:
     """
     if _card_by_suffix(path) is None:
         raise PicksError(f"no format has the suffix '{path.suffix}'", where=path, fix=f"Known are: {_known()}.")
+    if path.is_dir():
+        raise PicksError("it is a folder", where=path, fix="Give the name of a file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -32,7 +32,8 @@ Tell = Callable[[dict[str, Any]], None]
 Objective = Callable[[nn.Module, nn.Module, int], tuple[Tensor, dict[str, float]]]
 """(student, averaged teacher, micro-step) -> what to make small, and numbers worth telling.
 
-The micro-step alone decides the batch, so that a resumed training sees the same batches as an unbroken one."""
+The micro-step alone decides the batch, so that a resumed training sees the same batches as an unbroken one. Only the
+networks may run in lower precision: a crop's coordinates in bfloat16 are wrong by a third of a pixel."""
 
 Validate = Callable[[nn.Module], dict[str, float]]
 """Network -> scores; `average_precision` decides which weights are kept."""
@@ -134,7 +135,7 @@ def fit(
         plan.tell({"event": "resumed", "phase": plan.phase, "step": state.step})
     saved_at = time.monotonic()
     while state.step < settings.steps:
-        facts = _make_step(state, objective, settings, hardware)
+        facts = _make_step(state, objective, settings)
         plan.tell({"event": "step", "phase": plan.phase, "step": state.step, **facts})
         if plan.validate is not None and (state.step % settings.validate_every == 0 or state.step == settings.steps):
             _keep_if_better(state, plan.validate(state.teacher.network), plan)
@@ -156,7 +157,7 @@ def _start(network: nn.Module, settings: LearnSettings, hardware: Hardware) -> _
     return _State(student, teacher, AveragedNetwork(student, 0.0).network, optimizer)
 
 
-def _make_step(state: _State, objective: Objective, settings: LearnSettings, hardware: Hardware) -> dict[str, float]:
+def _make_step(state: _State, objective: Objective, settings: LearnSettings) -> dict[str, float]:
     """One optimiser step over `accumulate` micro-steps; the numbers worth telling."""
     rate = learning_rate(state.step, settings)
     for group in state.optimizer.param_groups:
@@ -165,8 +166,7 @@ def _make_step(state: _State, objective: Objective, settings: LearnSettings, har
     state.optimizer.zero_grad(set_to_none=True)
     facts: dict[str, float] = {}
     for part in range(settings.accumulate):
-        with hardware.precision():
-            loss, said = objective(state.student, state.teacher.network, state.step * settings.accumulate + part)
+        loss, said = objective(state.student, state.teacher.network, state.step * settings.accumulate + part)
         (loss / settings.accumulate).backward()  # type: ignore[no-untyped-call]
         for name, value in {"loss": float(loss.detach()), **said}.items():
             facts[name] = facts.get(name, 0.0) + value / settings.accumulate

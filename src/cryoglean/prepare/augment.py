@@ -49,6 +49,9 @@ def _uniform(images: Tensor, generator: torch.Generator, low: float = 0.0, high:
     return low + (high - low) * torch.rand((len(images), 1, 1, 1), generator=generator)
 
 
+_BACKGROUND_DEVIATION = 0.5
+
+
 def _vary_spectrum(images: Tensor, amplitude: float, generator: torch.Generator) -> Tensor:
     """Multiply the radial amplitude profile by exp(sum a_j cos(j pi k / k_max)), j = 1..4, |a_j| <= amplitude."""
     side = images.shape[-1]
@@ -71,7 +74,7 @@ def _add_background(
     shape = torch.fft.rfft2(background).abs() * noise / noise.abs().clamp_min(1e-6)
     added = torch.fft.irfft2(shape, s=images.shape[-2:])
     deviation = added.std(dim=(-2, -1), keepdim=True).clamp_min(1e-6)
-    share = settings.strength * settings.noise * _uniform(images, generator)
+    share = settings.strength * _BACKGROUND_DEVIATION * _uniform(images, generator)
     chosen = _uniform(images, generator) < settings.background
     return images + torch.where(chosen, share * added / deviation, torch.zeros(()))
 
@@ -88,7 +91,7 @@ def _vary_contrast(images: Tensor, amount: float, generator: torch.Generator) ->
 def _blank_blocks(images: Tensor, share: float, particle_pixels: float, generator: torch.Generator) -> Tensor:
     """Set blocks of at most half a particle to 0: too small to hide one, large enough to hide its centre."""
     images = images.clone()
-    largest = max(int(0.5 * particle_pixels), 2)
+    largest = min(max(int(0.5 * particle_pixels), 2), min(images.shape[-2:]) - 1)
     for place in range(len(images)):
         if float(torch.rand((), generator=generator)) >= share:
             continue

@@ -22,6 +22,8 @@ from cryoglean.prepare.validity import fill_invalid, find_valid, shrink_valid
 
 _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 _SMALLEST_SIDE_DIAMETERS = 2.0
+_SMALLEST_DIAMETER_PIXELS = 4.0
+_SMALLEST_BLOCK_PIXELS = 8  # smaller blocks of a counting camera's single frame are constant by chance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +43,10 @@ class Prepared:
     valid: Tensor
     scale: Scale
     original_shape: tuple[int, int]
+
+    def turned(self) -> Prepared:
+        """The same with dark and bright exchanged, exactly as the preparation of the other contrast makes it."""
+        return replace(self, image=-self.image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,11 @@ class Preparation:
             MicrographError: no pixel size is known, nothing in it varies, or it is smaller than two particles.
         """
         diameter = self.diameter_pixels(micrograph)
+        if diameter < _SMALLEST_DIAMETER_PIXELS:
+            raise MicrographError(
+                f"a particle would be {diameter:.1f} pixels across", where=micrograph.path or micrograph.name,
+                fix="Check --diameter-angstrom and the pixel size.",
+            )  # fmt: skip
         if min(micrograph.shape) < _SMALLEST_SIDE_DIAMETERS * diameter:
             raise MicrographError(
                 f"it is {micrograph.shape[1]} x {micrograph.shape[0]} pixels, smaller than two particles of "
@@ -75,7 +86,7 @@ class Preparation:
                 where=micrograph.path or micrograph.name,
                 fix="Check --diameter-angstrom and the pixel size.",
             )
-        valid = find_valid(micrograph.pixels, int(diameter / 4))
+        valid = find_valid(micrograph.pixels, max(int(diameter / 4), _SMALLEST_BLOCK_PIXELS))
         if valid.mean() < 0.01:
             raise MicrographError(
                 "it has no contrast at all", where=micrograph.path or micrograph.name, fix="Leave it out."

@@ -68,6 +68,12 @@ class Split:
     validation: tuple[str, ...]
     folds: tuple[Fold, ...] = ()
 
+    def with_more_training(self, names: Sequence[str]) -> Split:
+        """The same, with micrographs that every training learns from and none is validated on."""
+        more = tuple(Region(name) for name in names)
+        folds = tuple(Fold(fold.train + more, fold.validation) for fold in self.folds)
+        return Split(tuple(sorted({*self.train, *names})), self.validation, folds)
+
 
 def plan_split(annotated: Sequence[str], validation: Sequence[str], settings: SplitSettings, seed: int) -> Split:
     """Hold out what the user named, or a share; with three or fewer labelled micrographs make folds instead.

@@ -1,0 +1,67 @@
+"""Pick with the general start and no label: simulated molecules it has never seen, and real micrographs.
+
+    CRYOGLEAN_THREADS=1 python benchmarks/general_label_free.py
+
+Writes benchmarks/results/general_label_free.json: F1 at the start's own threshold, best F1 and average precision.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from cryoglean.durable import write_json_atomically
+from cryoglean.evaluate.score import evaluate_picks
+from cryoglean.io.micrographs import read_micrograph
+from cryoglean.learn.hardware import find_hardware
+from cryoglean.learn.start import general_picker
+from cryoglean.picks import Picks
+from real_data import Bench, apoferritin, beta_galactosidase, simulated
+
+RESULTS = Path(__file__).parent / "results" / "general_label_free.json"
+MOLECULES = ("globule", "tetramer", "ferritin", "channel", "barrel", "antibody")
+
+
+def main() -> None:
+    """All sets, one row each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--micrographs", type=int, default=10, help="of each set, in order of name")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    benches = [*(simulated(molecule) for molecule in MOLECULES), beta_galactosidase(), apoferritin(0.1)]
+    rows = []
+    for bench in benches:
+        rows.append(score(bench, arguments.micrographs))
+        print(rows[-1], flush=True)
+        write_json_atomically(arguments.out, rows)
+
+
+def score(bench: Bench, count: int) -> dict[str, Any]:
+    """Pick the first micrographs of a set and compare with its truth.
+
+    Args:
+        bench: a labelled set; only its diameter and pixel size are told to the picker.
+        count: how many micrographs.
+    """
+    started = time.process_time()
+    picker, threshold = general_picker(bench.diameter_angstrom, find_hardware())
+    names = sorted(bench.paths)[:count]
+    parts = [picker.pick_micrograph(read_micrograph(bench.paths[name], bench.pixel_size_angstrom)) for name in names]
+    picks = Picks.concatenate(parts)
+    ignore = None if bench.ignore is None else bench.ignore.of(names)
+    found = evaluate_picks(picks, bench.truth.of(names), bench.rules(), threshold=threshold, ignore=ignore)
+    precision = None if found.curve is None else found.curve.average_precision
+    best_f1, best_threshold = found.best
+    values = {
+        "f1": found.total.f1, "precision": found.total.precision, "recall": found.total.recall, "best_f1": best_f1,
+        "best_f1_threshold": best_threshold, "average_precision": precision, "threshold": threshold,
+    }  # fmt: skip
+    rounded = {name: None if value is None else round(value, 4) for name, value in values.items()}
+    seconds = round(time.process_time() - started, 1)
+    return {"set": bench.name, "micrographs": len(names), "labels": 0, **rounded, "cpu_seconds": seconds}
+
+
+if __name__ == "__main__":
+    main()

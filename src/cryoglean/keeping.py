@@ -1,0 +1,79 @@
+"""The run folder while a training fills it: is it free, set it up, keep the model, tell the events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cryoglean.dataset import Dataset
+from cryoglean.durable import append_json_line, write_text_atomically
+from cryoglean.environment import describe_environment
+from cryoglean.errors import RunError
+from cryoglean.io.picks import read_picks, write_picks
+from cryoglean.learn.checkpoint import save_tensors
+from cryoglean.learn.hardware import Hardware
+from cryoglean.learn.loop import Tell
+from cryoglean.picks import Picks
+from cryoglean.recipe import Trained
+from cryoglean.run import Run
+from cryoglean.settings import Settings, read_settings
+
+
+def is_done(dataset: Dataset, settings: Settings, run: Run, *, resumes: bool) -> bool:
+    """Check that the folder is free or belongs to the same training; True if that is finished.
+
+    Raises:
+        RunError: it holds another training, or it may not be resumed.
+    """
+    if not run.settings_file.exists():
+        return False
+    if not resumes:
+        raise RunError("it already holds a run", where=run.folder, fix="Give another --out, or --resume this one.")
+    same_data = Dataset.to_json(dataset) == run.read_json(run.dataset_file)
+    same_labels = _are_same(read_picks(run.labels_file), dataset.labels)
+    if read_settings(run.settings_file) != settings or not same_data or not same_labels:
+        raise RunError(
+            "it was started with other settings, micrographs or labels", where=run.folder,
+            fix="Resume with the same command, or give another --out.",
+        )  # fmt: skip
+    return run.is_finished
+
+
+def set_up(dataset: Dataset, settings: Settings, run: Run, hardware: Hardware) -> None:
+    """Write what the training is made from, before it starts."""
+    run.write_json(run.environment_file, describe_environment(hardware.describe()))
+    run.write_json(run.dataset_file, dataset.to_json())
+    write_picks(dataset.labels, run.labels_file)
+    write_text_atomically(run.settings_file, settings.to_yaml())
+
+
+def keep(run: Run, trained: Trained, summary: dict[str, Any]) -> None:
+    """Write the model, then the summary: a run with a summary is finished."""
+    write_picks(trained.validation_picks, run.validation_picks_file)
+    save_tensors(run.weights_file, dict(trained.picker.network.state_dict()), {})
+    run.write_json(run.model_file, {**trained.picker.to_json(), "threshold": summary["threshold"]})
+    run.write_json(run.summary_file, summary)
+    for file in run.checkpoint_folder.glob("*.safetensors"):
+        file.unlink()
+
+
+def tell_all(run: Run, tell: Tell | None) -> Tell:
+    """A listener that writes each event to the run folder and passes it on."""
+
+    def both(event: dict[str, Any]) -> None:
+        append_json_line(run.events_file, event)
+        if tell is not None:
+            tell(event)
+
+    return both
+
+
+def _are_same(kept: Picks, given: Picks) -> bool:
+    """Whether two tables of labels agree to the precision that files keep."""
+    return (
+        len(kept) == len(given)
+        and bool((kept.micrograph == given.micrograph).all())
+        and set(kept.micrographs) == set(given.micrographs)
+        and np.allclose(kept.xy, given.xy, rtol=0, atol=1e-5)
+    )

@@ -1,0 +1,84 @@
+"""From a data set to prepared micrographs and a split, every check that can be made before the training made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cryoglean.dataset import Dataset
+from cryoglean.errors import LabelsError
+from cryoglean.io.micrographs import read_micrograph
+from cryoglean.micrograph import Micrograph
+from cryoglean.prepare.contrast import measure_contrast
+from cryoglean.prepare.normalize import Preparation, Prepared
+from cryoglean.prepare.split import Region, Split, plan_split
+from cryoglean.settings import Settings
+
+_STRAY_SHARE = 0.1
+
+
+def prepare_labelled(dataset: Dataset, settings: Settings) -> tuple[Preparation, Mapping[str, Prepared]]:
+    """Fit the preparation on the train micrographs, and apply it to those and the validation ones.
+
+    Raises:
+        MicrographError: one of them can't be used.
+        LabelsError: the labels do not say whether particles are dark or light, or lie outside the micrographs.
+    """
+    choice = settings.prepare
+    preparation = Preparation(
+        dataset.diameter_angstrom, choice.particle_pixels, choice.high_pass_diameters, choice.clip,
+        particles_are_dark=choice.contrast == "dark",
+    )  # fmt: skip
+    prepared: dict[str, Prepared] = {}
+    for name in dataset.names("train", "validation"):  # one raw micrograph in memory at a time
+        micrograph = read_micrograph(dataset.paths[name], dataset.pixel_size_angstrom)
+        _check_inside(dataset, micrograph)
+        prepared[name] = preparation.apply(micrograph)
+    if choice.contrast == "auto":
+        stored = [prepared[name] for name in dataset.names("train") if len(dataset.labels.on(name))]
+        labels = [picture.scale.to_rescaled(dataset.labels.on(picture.name).xy) for picture in stored]
+        if measure_contrast(stored, labels, choice.particle_pixels).is_dark:
+            preparation = preparation.turned(particles_are_dark=True)
+            prepared = {name: picture.turned() for name, picture in prepared.items()}
+    return preparation, prepared
+
+
+def split_labelled(dataset: Dataset, settings: Settings) -> Split:
+    """What each labelled micrograph is for; micrographs without a particle are only trained on.
+
+    Raises:
+        LabelsError: a part to train or validate on has no particle.
+    """
+    train, validation = dataset.names("train"), dataset.names("validation")
+    empty = tuple(name for name in train if not len(dataset.labels.on(name)))
+    split = plan_split([name for name in train if name not in empty], validation, settings.split, settings.seed)
+    return split.with_more_training(empty)
+
+
+def check_folds(split: Split, prepared: Mapping[str, Prepared], dataset: Dataset) -> None:
+    """Refuse folds of which one has nothing to learn, or nothing to be judged by.
+
+    Raises:
+        LabelsError: naming the micrographs.
+    """
+
+    def count(region: Region) -> int:
+        return int(region.contains(dataset.labels.on(region.name).xy, prepared[region.name].original_shape).sum())
+
+    for fold in split.folds:
+        if not all(sum(map(count, part)) for part in (fold.train, fold.validation)):
+            raise LabelsError(
+                "the labelled particles can't be divided into a part to learn from and one to choose the threshold by",
+                where=", ".join(sorted({region.name for region in fold.validation})),
+                fix="Label more particles, or give another micrograph to --validation.",
+            )
+
+
+def _check_inside(dataset: Dataset, micrograph: Micrograph) -> None:
+    """A few strays are left out later on; many mean labels of another binning, or x and y swapped."""
+    xy, (rows, columns) = dataset.labels.on(micrograph.name).xy, micrograph.shape
+    outside = int(((xy < -0.5) | (xy > (columns - 0.5, rows - 0.5))).any(axis=1).sum())
+    if outside > _STRAY_SHARE * len(xy):
+        raise LabelsError(
+            f"{outside} of its {len(xy)} labels lie outside its {columns} x {rows} pixels", where=micrograph.name,
+            fix="Check that the labels are in pixels (x, y) of these very files, not of binned ones.",
+        )  # fmt: skip
