@@ -35,7 +35,17 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CRYOGLEAN_THREADS": "1"}
 Row = dict[str, object]
 
 
-def run_cryoglean(bench: Bench, labelled: int, repeat: int, folder: Path) -> Row:
+def run_random(bench: Bench, labelled: int, repeat: int, folder: Path) -> Row:
+    """Cryoglean from a random start."""
+    return run_cryoglean(bench, labelled, repeat, folder, "random")
+
+
+def run_general_start(bench: Bench, labelled: int, repeat: int, folder: Path) -> Row:
+    """Cryoglean from its general start, which has seen simulated molecules only."""
+    return run_cryoglean(bench, labelled, repeat, folder, "general")
+
+
+def run_cryoglean(bench: Bench, labelled: int, repeat: int, folder: Path, start: str) -> Row:
     """`cryoglean train` and `cryoglean pick`, as a user would."""
     train, validation, test = bench.split(labelled)
     for name, names in (("train", train), ("validation", validation)):
@@ -46,7 +56,7 @@ def run_cryoglean(bench: Bench, labelled: int, repeat: int, folder: Path) -> Row
         [*program, "train", *files, "--picks", str(folder / "train.csv"),
          "--validation", str(folder / "validation.csv"),
          "--diameter-angstrom", str(bench.diameter_angstrom), "--pixel-size-angstrom", str(bench.pixel_size_angstrom),
-         "--seed", str(repeat), "--out", str(folder / "run"), "--quiet"],
+         "--seed", str(repeat), "--init", start, "--out", str(folder / "run"), "--quiet"],
         env=ENVIRONMENT,
     )  # fmt: skip
     picked = topaz.measure(
@@ -97,7 +107,8 @@ def run_general(bench: Bench, labelled: int, repeat: int, folder: Path) -> Row: 
 
 
 METHODS: dict[str, Callable[[Bench, int, int, Path], Row]] = {
-    "cryoglean supervised": run_cryoglean,
+    "cryoglean supervised": run_random,
+    "cryoglean general start": run_general_start,
     "Topaz fine-tuned": run_topaz,
     "Topaz general": run_general,
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cryoglean.dataset import ParticleSize
-from cryoglean.errors import CryogleanError, MicrographError, SettingsError
+from cryoglean.errors import CryogleanError, MicrographError, PicksError, SettingsError
 from cryoglean.io.micrographs import read_micrograph
 from cryoglean.io.picks import check_writable, write_picks_from
 from cryoglean.journal import Journal, with_path
@@ -158,8 +158,12 @@ def rehearse(out: Path, folder: Path, paths: Sequence[Path]) -> None:
     """
     trial = folder / f"rehearsal{out.suffix}"
     one = np.zeros((1, 2)), np.ones(1)
-    write_picks_from((with_path(Picks.of_one(micrograph_name(path), *one), path) for path in paths), trial)
-    trial.unlink()
+    try:
+        write_picks_from((with_path(Picks.of_one(micrograph_name(path), *one), path) for path in paths), trial)
+    except PicksError as error:
+        raise PicksError(error.what, where=out, fix=error.fix) from error
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def _read_ahead(

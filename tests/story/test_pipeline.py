@@ -275,3 +275,53 @@ def test_an_unfinished_run_says_so(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text(json.dumps({"event": "phase", "phase": "final", "steps": 3}) + "\n")
 
     assert "not finished, 1 events" in Run(tmp_path)._repr_html_()
+
+
+def test_an_empty_labelled_micrograph_is_learned_from_and_never_judged_by(easy_data: Path, tmp_path: Path) -> None:
+    """Folds on it alone would choose a threshold from a network that has never seen a particle."""
+    truth = read_picks(easy_data / "labels.csv")
+    names = truth.micrographs
+    one_empty = replace(truth.rows(truth.micrograph == names[0]), micrographs=names)
+    write_picks(one_empty, tmp_path / "labels.csv")
+    dataset, _ = gather_dataset([easy_data / "micrographs"], ParticleSize(180), LabelFiles(tmp_path / "labels.csv"))
+
+    made = train(dataset, choose_settings(assignments=TINY), Run(tmp_path / "run"))
+
+    assert made.summary()["train"] == sorted(names)
+    picked_on = set(read_picks(made.validation_picks_file).micrograph.tolist())
+    assert picked_on <= {names[0]}
+
+
+def test_micrographs_may_differ_in_pixel_size(easy_data: Path, tmp_path: Path) -> None:
+    """The same micrograph at half the pixel size, twice the pixels: its particles are twice as far apart."""
+    names = sorted(path.stem for path in (easy_data / "micrographs").glob("*.mrc"))[:2]
+    truth = read_picks(easy_data / "labels.csv")
+    first, second = (read_micrograph(easy_data / "micrographs" / f"{name}.mrc") for name in names)
+    fine = np.kron(second.pixels, np.ones((2, 2), dtype=np.float32))
+    assert second.pixel_size_angstrom is not None
+    write_micrograph(first, tmp_path / "m" / f"{names[0]}.mrc")
+    write_micrograph(replace(second, pixels=fine, pixel_size_angstrom=second.pixel_size_angstrom / 2),
+                     tmp_path / "m" / f"{names[1]}.mrc")  # fmt: skip
+    stretched = truth.xy * np.where(truth.micrograph == names[1], 2.0, 1.0)[:, None]
+    table = replace(truth, xy=stretched, diameter_pixels=None)
+    write_picks(table.of(names[:1]), tmp_path / "train.csv")
+    write_picks(table.of(names[1:]), tmp_path / "validation.csv")
+    files = LabelFiles(tmp_path / "train.csv", tmp_path / "validation.csv")
+    dataset, _ = gather_dataset([tmp_path / "m"], ParticleSize(180), files)
+
+    made = train(dataset, choose_settings(assignments=TINY), Run(tmp_path / "run"))
+
+    assert made.summary()["validation"]["tolerance_pixels"] == pytest.approx(DIAMETER_PIXELS, rel=0.02)
+
+
+def test_labels_with_many_decimals_can_be_resumed(easy_data: Path, tmp_path: Path) -> None:
+    """Files keep a millionth of a pixel."""
+    truth = read_picks(easy_data / "one.csv")
+    dataset, _ = gather_dataset([easy_data / "micrographs"], ParticleSize(180), LabelFiles(easy_data / "one.csv"))
+    odd = replace(dataset, labels=replace(truth, xy=truth.xy + 1e-7 / 3))
+    settings = choose_settings(assignments=TINY)
+
+    first = train(odd, settings, Run(tmp_path / "run"))
+    again = train(odd, settings, Run(tmp_path / "run"), resumes=True)
+
+    assert weights(first.folder) == weights(again.folder)

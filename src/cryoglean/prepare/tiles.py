@@ -134,7 +134,9 @@ def _grid(matrix: Tensor, centre: Tensor, side: int) -> Tensor:
     """
     steps = torch.arange(side, dtype=torch.float32) - (side - 1) // 2
     offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1)
-    return offsets @ matrix.T.to(torch.float32) + centre.round().to(torch.float32)
+    x, y = offsets.unbind(-1)  # not a matrix product: autocast would make it bfloat16, a third of a pixel wrong
+    turned = [row[0] * x + row[1] * y for row in matrix.to(torch.float32)]
+    return torch.stack(turned, dim=-1) + centre.round().to(torch.float32)
 
 
 def _cut_anywhere(draw: _Draw, picture: Tensor, side: int) -> Tensor:

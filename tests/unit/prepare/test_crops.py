@@ -141,3 +141,23 @@ def test_noise_added_from_elsewhere_has_that_places_spectrum() -> None:
     other = torch.fft.rfft2(vary_look(still, white, 20.0, generator(2))).abs().mean(dim=(0, 1))
     assert float(power[0, 8]) > 5 * float(power.median())
     assert float(other[0, 8]) < 5 * float(other.median())
+
+
+def test_crops_do_not_depend_on_the_precision_of_the_network() -> None:
+    """Positions in bfloat16 would be wrong by a third of a pixel."""
+    plain = cut_crops([spots()], LEARN, AugmentSettings(), 2, generator())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = cut_crops([spots()], LEARN, AugmentSettings(), 2, generator())
+
+    assert torch.equal(plain.images, inside.images)
+    assert torch.equal(plain.targets.y, inside.targets.y)
+
+
+def test_crops_stay_mostly_inside_the_micrograph() -> None:
+    """Their centres keep 0.4 of a side from the edge."""
+    edge = spots()
+    at_the_edge = LearnedMicrograph("one", edge.image, edge.y, edge.w, np.array([[1.0, 1.0], [298.0, 298.0]]))
+
+    crops = cut_crops([at_the_edge], LearnSettings(batch=16, crop_pixels=64), AugmentSettings(), 2, generator())
+
+    assert float((crops.targets.w > 0).float().mean()) > 0.7

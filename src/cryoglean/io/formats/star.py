@@ -259,7 +259,7 @@ def _refuse_unreadable(name: str, table: Mapping[str, Sequence[str]], path: Path
         bad = next((value for value in dict.fromkeys(values) if not is_plain_value(value)), None)
         if bad is not None:
             raise PicksError(
-                f"RELION can't read '{bad[:60]}' (_{tag}, data_{name}): blanks, quotes, # and letters beyond ASCII "
+                f"RELION can't read '{bad[-60:]}' (_{tag}, data_{name}): blanks, quotes, # and letters beyond ASCII "
                 "break STAR",
                 where=path,
                 fix="Rename it, or write CSV instead.",
