@@ -52,11 +52,13 @@ def score(bench: Bench, count: int) -> dict[str, Any]:
     picks = Picks.concatenate(parts)
     ignore = None if bench.ignore is None else bench.ignore.of(names)
     found = evaluate_picks(picks, bench.truth.of(names), bench.rules(), threshold=threshold, ignore=ignore)
+    strictly = evaluate_picks(picks, bench.truth.of(names), bench.rules(), threshold=threshold)
     precision = None if found.curve is None else found.curve.average_precision
     best_f1, best_threshold = found.best
     values = {
         "f1": found.total.f1, "precision": found.total.precision, "recall": found.total.recall, "best_f1": best_f1,
         "best_f1_threshold": best_threshold, "average_precision": precision, "threshold": threshold,
+        "f1_without_ignore": strictly.total.f1,
     }  # fmt: skip
     rounded = {name: None if value is None else round(value, 4) for name, value in values.items()}
     seconds = round(time.process_time() - started, 1)

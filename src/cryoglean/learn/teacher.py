@@ -26,9 +26,14 @@ class AveragedNetwork:
     def update(self, network: nn.Module, step: int) -> None:
         """Take in the weights after `step` (from 0)."""
         decay = min(1 - 1 / (step + 1), self.decay)
-        new = network.state_dict()
-        for name, average in self.network.state_dict().items():
-            if average.is_floating_point():
-                average.lerp_(new[name].detach(), 1 - decay)
-            else:
-                average.copy_(new[name])
+        averages, new = _tensors(self.network), _tensors(network)
+        floats = [place for place, average in enumerate(averages) if average.is_floating_point()]
+        torch._foreach_lerp_([averages[place] for place in floats], [new[place] for place in floats], 1 - decay)
+        for average, value in zip(averages, new, strict=True):
+            if not average.is_floating_point():
+                average.copy_(value)
+
+
+def _tensors(network: nn.Module) -> list[torch.Tensor]:
+    """Weights and buffers, always in the same order."""
+    return [*(parameter.detach() for parameter in network.parameters()), *network.buffers()]

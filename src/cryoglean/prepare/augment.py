@@ -70,13 +70,17 @@ def _add_background(
     images: Tensor, background: Tensor, settings: AugmentSettings, generator: torch.Generator
 ) -> Tensor:
     """Add noise that has the spectrum of another place: its transform with random phases."""
-    noise = torch.fft.rfft2(torch.randn(images.shape, generator=generator))
-    shape = torch.fft.rfft2(background).abs() * noise / noise.abs().clamp_min(1e-6)
+    chosen = _uniform(images, generator)[:, 0, 0, 0] < settings.background
+    if not chosen.any():
+        return images
+    noise = torch.fft.rfft2(torch.randn(images[chosen].shape, generator=generator))
+    shape = torch.fft.rfft2(background[chosen]).abs() * noise / noise.abs().clamp_min(1e-6)
     added = torch.fft.irfft2(shape, s=images.shape[-2:])
     deviation = added.std(dim=(-2, -1), keepdim=True).clamp_min(1e-6)
-    share = settings.strength * _BACKGROUND_DEVIATION * _uniform(images, generator)
-    chosen = _uniform(images, generator) < settings.background
-    return images + torch.where(chosen, share * added / deviation, torch.zeros(()))
+    share = settings.strength * _BACKGROUND_DEVIATION * _uniform(added, generator)
+    noisy = images.clone()
+    noisy[chosen] += share * added / deviation
+    return noisy
 
 
 def _vary_contrast(images: Tensor, amount: float, generator: torch.Generator) -> Tensor:

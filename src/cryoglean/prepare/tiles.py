@@ -76,9 +76,9 @@ def cut_crops(
         matrix = _random_matrix(draw, augment)
         grid = _grid(matrix, _random_centre(draw, micrograph, learn), learn.crop_pixels)
         images.append(_read(micrograph.image[None], grid, smooth=True)[0])
-        y, w = _read(torch.stack([micrograph.y, micrograph.w]), grid[::stride, ::stride], smooth=False)
-        ys.append(y)
-        ws.append(w)
+        coarse = grid[::stride, ::stride]
+        ys.append(_read(micrograph.y[None], coarse, smooth=False)[0])
+        ws.append(_read(micrograph.w[None], coarse, smooth=False)[0])
         backgrounds.append(_cut_anywhere(draw, micrograph.image, learn.crop_pixels))
     return Crops(
         torch.stack(images)[:, None],
