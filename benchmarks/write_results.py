@@ -43,7 +43,8 @@ thread each. With 1, 2 and 5 labelled micrographs there are 7, 6 and 3 test micr
 its own `resnet8` weights for 4 x 50 iterations of 128 crops, the shortest schedule at which it was saturated on
 β-galactosidase; its defaults (10 x 1,000 x 256) would take about 100 times longer. How and why:
 `benchmarks/topaz_notes.md`. CPU-seconds are those of the whole process, imports and reading included; Topaz's
-preprocessing is not counted. ± is the standard deviation over repeats (seeds); a cell without it was run once.
+preprocessing is not counted. ± is the standard deviation over repeats (seeds); a cell without it was run once. "supervised" starts from random
+weights, "general start" from the network trained on simulated molecules (the default of `cryoglean train`).
 """
 
 
@@ -79,7 +80,8 @@ def make_full_table(rows: Sequence[Row]) -> list[str]:
 def make_short_table(rows: Sequence[Row]) -> list[str]:
     """F1 by set and number of labelled micrographs, cryoglean against Topaz."""
     lines = [
-        "F1 on micrographs never seen, by number of labelled micrographs (Topaz: fine-tuned from its own weights):",
+        "F1 on micrographs never seen, by number of labelled micrographs. cryoglean starts from its network trained on",
+        "simulated molecules (the default), Topaz from its own pretrained network:",
         "",
         "| set | 1: cryoglean | 1: Topaz | 2: cryoglean | 2: Topaz | 5: cryoglean | 5: Topaz |",
         "|---|---|---|---|---|---|---|",
@@ -88,10 +90,18 @@ def make_short_table(rows: Sequence[Row]) -> list[str]:
         cells = [
             _mean(_select(rows, name, labelled, method), "f1", 3)
             for labelled in (1, 2, 5)
-            for method in ("cryoglean supervised", "Topaz fine-tuned")
+            for method in ("cryoglean general start", "Topaz fine-tuned")
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
-    return [*lines, "", "Precision, time and memory: [docs/against_topaz.md](docs/against_topaz.md)."]
+    general = [_mean(_select(rows, name, 0, "Topaz general"), "f1", 3) for name in ("bgal_10017", "apoferritin_k0.05")]
+    found = json.loads((RESULTS / "general_label_free.json").read_text(encoding="utf-8"))
+    ours = next(f"{row['f1']:.3f}" for row in found if row["set"] == "bgal_10017")
+    return [
+        *lines,
+        "",
+        f"Without any label, on β-galactosidase: cryoglean's general start {ours}, Topaz's general model {general[0]}.",
+        "Random start, precision, time and memory: [docs/against_topaz.md](docs/against_topaz.md).",
+    ]
 
 
 def say_speed() -> list[str]:
