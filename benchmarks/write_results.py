@@ -43,7 +43,8 @@ thread each. With 1, 2 and 5 labelled micrographs there are 7, 6 and 3 test micr
 its own `resnet8` weights for 4 x 50 iterations of 128 crops, the shortest schedule at which it was saturated on
 β-galactosidase; its defaults (10 x 1,000 x 256) would take about 100 times longer. How and why:
 `benchmarks/topaz_notes.md`. CPU-seconds are those of the whole process, imports and reading included; Topaz's
-preprocessing is not counted. ± is the standard deviation over repeats (seeds); a cell without it was run once. "supervised" starts from random
+preprocessing is not counted. ± is the standard deviation over repeats (seeds); a cell without it was run once.
+"supervised" starts from random
 weights, "general start" from the network trained on simulated molecules (the default of `cryoglean train`).
 """
 
