@@ -53,3 +53,11 @@ def test_the_tool_sees_what_is_beyond_a_bound(lines: list[str], name: str, tmp_p
     bad = [number.name for number in TOOL.measure(tmp_path) if not number.holds]
 
     assert name in bad
+
+
+def test_no_two_test_files_have_the_same_name() -> None:
+    """Outside packages, pytest knows a file by its name alone, and refuses the second one."""
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if not (path.parent / "__init__.py").exists()]
+    names = [path.name for path in files]
+
+    assert sorted({name for name in names if names.count(name) > 1}) == []
