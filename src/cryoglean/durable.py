@@ -47,12 +47,13 @@ def write_json_atomically(path: Path, value: Any) -> None:
     write_text_atomically(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def append_json_line(path: Path, value: Any) -> None:
-    """Add one JSON line to the end of `path`; a last line torn by a crash is cut off first."""
+def append_json_line(path: Path, value: Any) -> int:
+    """Add one JSON line to the end of `path`, and say at which byte it starts; a torn last line is cut off first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
-        _cut_torn_line(file)
+        place = _cut_torn_line(file)
         file.write(json.dumps(value, allow_nan=False).encode() + b"\n")
+    return place
 
 
 def read_json_lines(path: Path) -> Iterator[Any]:
@@ -69,8 +70,8 @@ def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _cut_torn_line(file: BinaryIO) -> None:
-    """Cut what follows the last end of line."""
+def _cut_torn_line(file: BinaryIO) -> int:
+    """Cut what follows the last end of line, and give the new end."""
     end = file.seek(0, os.SEEK_END)
     keep = end
     while keep > 0:
@@ -83,7 +84,7 @@ def _cut_torn_line(file: BinaryIO) -> None:
         keep = start
     if keep < end:
         file.truncate(keep)
-    file.seek(0, os.SEEK_END)
+    return file.seek(0, os.SEEK_END)
 
 
 @cache

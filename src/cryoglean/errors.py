@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 
 class CryogleanError(Exception):
     """A mistake that a user can mend.
@@ -57,3 +60,15 @@ class RunError(CryogleanError):
 
 class LabelsError(CryogleanError):
     """Labels that can't be learned from: none match, too few, contrast unclear."""
+
+
+def did_you_mean(wrong: str, known: Sequence[str], likeness: float = 0.6) -> str:
+    """A sentence that proposes the nearest known names, or all of them when none is near.
+
+    Args:
+        wrong: what was said.
+        known: what there is.
+        likeness: how near a name must be, from 0 (anything) to 1 (the same).
+    """
+    near = difflib.get_close_matches(wrong, known, n=3, cutoff=likeness)
+    return f"Did you mean {' or '.join(near)}?" if near else f"Known are: {', '.join(known)}."

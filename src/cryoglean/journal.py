@@ -67,17 +67,24 @@ class Journal:
         score = [] if picks.score is None else picks.score.tolist()
         name = micrograph_name(path)
         line = {"name": name, "file": _identify(path), "xy": picks.xy.tolist(), "score": score}
-        append_json_line(self._file, line)
-        self._places[name] = self._file.stat().st_size - len(json.dumps(line).encode()) - 1
+        self._places[name] = append_json_line(self._file, line)
 
     def replay(self, paths: Sequence[Path]) -> Iterator[Picks]:
-        """The picks of the finished ones of these micrographs, in their order, one at a time, with their paths."""
+        """The picks of finished micrographs, in order, one at a time, with their paths.
+
+        Args:
+            paths: each was held or has been added; the file may be gone since, its picks are not.
+
+        Raises:
+            RunError: one of them was never finished.
+        """
         for path in paths:
-            if self.holds(path):
-                name = micrograph_name(path)
-                line = self._read(name) or {}
-                picks = Picks.of_one(name, np.array(line["xy"], dtype=np.float64), np.array(line["score"]))
-                yield with_path(picks, path)
+            name = micrograph_name(path)
+            line = self._read(name)
+            if line is None:
+                raise RunError(f"{name} has no line in it", where=self._file, fix="Pick again.")
+            picks = Picks.of_one(name, np.array(line["xy"], dtype=np.float64), np.array(line["score"]))
+            yield with_path(picks, path)
 
     def remove(self) -> None:
         """Delete it: the output is whole."""

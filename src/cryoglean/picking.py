@@ -140,14 +140,14 @@ def pick_files(
                 journal.add(path, picks)
                 if tell is not None:
                     tell(name, len(picks))
-        count = len(paths) - len(skipped)
-        if not count:
+        picked = [path for path in paths if micrograph_name(path) not in skipped]
+        if not picked:
             journal.remove()
             reason = next(iter(skipped.values()), "none was given")
             raise MicrographError(f"none of the {len(paths)} micrographs could be picked; the first: {reason}")
-        rows = write_picks_from(journal.replay(paths), out)
+        rows = write_picks_from(journal.replay(picked), out)
         journal.remove()
-    return Harvest(count, rows, skipped, threshold, len(paths) - len(waiting))
+    return Harvest(len(picked), rows, skipped, threshold, len(paths) - len(waiting))
 
 
 def rehearse(out: Path, folder: Path, paths: Sequence[Path]) -> None:

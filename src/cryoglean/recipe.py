@@ -132,8 +132,8 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
     if not task.split.folds:
         held = tuple(Region(name) for name in task.split.validation)
         final = _run_phase(recipe, task, "final", Fold(whole, held))
-        picks = _pick_regions(task.picker(final.network), task, held)
-        return Trained(task.picker(final.network), picks, final.best_step)
+        picker = task.picker(final.network)
+        return Trained(picker, _pick_regions(picker, task, held), final.best_step)
     parts: list[Picks] = []
     for number, fold in enumerate(task.split.folds):
         fitted = _run_phase(recipe, task, f"fold-{number + 1}", fold)
@@ -202,9 +202,11 @@ def _add_parts(parts: list[Objective]) -> Objective:
 
 
 def _validation(task: Task, regions: tuple[Region, ...]) -> Validate:
+    truth, rules = region_labels(task, regions), validation_rules(task)
+
     def validate(network: nn.Module) -> dict[str, float]:
         picks = _pick_regions(task.picker(network), task, regions, views=1)
-        found = evaluate_picks(picks, region_labels(task, regions), validation_rules(task))
+        found = evaluate_picks(picks, truth, rules)
         precision = 0.0 if found.curve is None else found.curve.average_precision
         return {"average_precision": precision or 0.0, "best_f1": found.best[0] or 0.0}
 

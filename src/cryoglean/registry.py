@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
 
-from cryoglean.errors import SettingsError
+from cryoglean.errors import SettingsError, did_you_mean
 from cryoglean.settings import Settings
 
 _FOLDERS = {
@@ -53,8 +52,7 @@ def load_card(kind: str, name: str) -> ModuleType:
             if not isinstance(loaded, ModuleType):
                 raise SettingsError("the entry point is not a module", where=f"cryoglean.{kind}: {name}")
             return loaded
-    if name not in card_names(kind):
-        raise SettingsError(f"there is none called '{name}'", where=kind, fix=did_you_mean(name, card_names(kind)))
+    _check_name(kind, name)
     return importlib.import_module(f"{_FOLDERS[kind]}.{name}")
 
 
@@ -68,8 +66,7 @@ def check_cards(settings: Settings) -> None:
         ("strategies", settings.strategy), ("models", settings.model.name),
         *(("losses", term) for term in settings.loss.terms),
     ):  # fmt: skip
-        if name not in card_names(kind):
-            raise SettingsError(f"there is none called '{name}'", where=kind, fix=did_you_mean(name, card_names(kind)))
+        _check_name(kind, name)
 
 
 def card_summary(kind: str, name: str) -> str:
@@ -77,9 +74,6 @@ def card_summary(kind: str, name: str) -> str:
     return (load_card(kind, name).__doc__ or "").strip().split("\n")[0].rstrip(".")
 
 
-def did_you_mean(wrong: str, known: tuple[str, ...] | list[str]) -> str:
-    """A sentence that proposes the nearest known names, or all of them when none is near."""
-    near = difflib.get_close_matches(wrong, known, n=3, cutoff=0.6)
-    if near:
-        return f"Did you mean {' or '.join(near)}?"
-    return f"Known are: {', '.join(known)}."
+def _check_name(kind: str, name: str) -> None:
+    if name not in card_names(kind):
+        raise SettingsError(f"there is none called '{name}'", where=kind, fix=did_you_mean(name, card_names(kind)))

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from cryoglean.errors import SettingsError
+from cryoglean.errors import SettingsError, did_you_mean
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -194,7 +194,7 @@ def read_preset(name: str) -> dict[str, Any]:
         SettingsError: there is no such preset.
     """
     if name not in preset_names():
-        raise SettingsError(f"there is no preset '{name}'", fix=_nearest(name, preset_names()))
+        raise SettingsError(f"there is no preset '{name}'", fix=did_you_mean(name, preset_names(), 0.5))
     text = (resources.files("cryoglean") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     return dict(yaml.safe_load(text) or {})
 
@@ -319,12 +319,5 @@ def parse_assignment(assignment: str) -> dict[str, Any]:
 def _explain(mistake: Any) -> str:
     name = ".".join(str(part) for part in mistake["loc"])
     if mistake["type"] == "extra_forbidden":
-        return f"there is no setting '{name}'. {_nearest(name, setting_names())}"
+        return f"there is no setting '{name}'. {did_you_mean(name, setting_names(), 0.5)}"
     return f"{name} = {mistake['input']!r}: {mistake['msg'].lower()}"
-
-
-def _nearest(wrong: str, known: Sequence[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(wrong, known, n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(near)}?" if near else f"Known are: {', '.join(known)}."

@@ -150,3 +150,18 @@ def test_lines_after_a_torn_one_are_whole(tmp_path: Path) -> None:
     append_json_line(file, {"a": 3})
 
     assert list(read_json_lines(file)) == [{"a": 1}, {"a": 3}]
+
+
+def test_a_micrograph_that_vanishes_after_it_was_picked_keeps_its_picks(
+    picker: Picker, files: list[Path], tmp_path: Path
+) -> None:
+    """Its picks were made; losing them silently while counting the micrograph would be the worst of both."""
+    whole = pick_files(picker, files, tmp_path / "whole.csv", 0.0)
+
+    harvest = pick_files(
+        picker, files, tmp_path / "picks.csv", 0.0, tell=lambda name, _: files[0].unlink(missing_ok=True)
+    )
+
+    assert harvest.micrographs == 3
+    assert harvest.picks == whole.picks
+    assert len(read_picks(tmp_path / "picks.csv").on("m0")) > 0

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from cryoglean.errors import SettingsError
+from cryoglean.errors import SettingsError, did_you_mean
 from cryoglean.evaluate.calibration import label_scores
 from cryoglean.evaluate.curves import Curve, Tally, tally
 from cryoglean.evaluate.overlap import box_overlap, draw_discs
@@ -22,7 +22,6 @@ from cryoglean.evaluate.rules import Rules
 from cryoglean.evaluate.score import evaluate_picks, macro_mean
 from cryoglean.evaluate.zones import inside_border, rows_by_micrograph, set_scenes, shape_of
 from cryoglean.picks import Picks
-from cryoglean.registry import did_you_mean
 
 Result = dict[str, Any]
 Definition = Callable[[Picks, Picks, Rules, float | None], Result]

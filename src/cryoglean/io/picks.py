@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-from cryoglean.errors import PicksError
+from cryoglean.errors import PicksError, did_you_mean
 from cryoglean.picks import Picks
-from cryoglean.registry import card_names, did_you_mean, load_card
+from cryoglean.registry import card_names, load_card
 
 _HEAD_BYTES = 4096
 

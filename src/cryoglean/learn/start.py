@@ -10,13 +10,13 @@ from typing import Any
 from torch import nn
 
 from cryoglean.dataset import ParticleSize
-from cryoglean.errors import SettingsError
+from cryoglean.errors import SettingsError, did_you_mean
 from cryoglean.learn.checkpoint import load_tensors
 from cryoglean.learn.folding import fold_normalisation
 from cryoglean.learn.hardware import Hardware
 from cryoglean.learn.picker import Picker, build_network
 from cryoglean.prepare.normalize import Preparation
-from cryoglean.registry import did_you_mean, load_card
+from cryoglean.registry import load_card
 from cryoglean.settings import ModelSettings, PickSettings, PrepareSettings, Settings
 
 GENERAL = "general"

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from cryoglean.errors import SettingsError
-from cryoglean.registry import did_you_mean
+from cryoglean.errors import SettingsError, did_you_mean
 from cryoglean.simulate.symmetry import group_rotations
 from cryoglean.simulate.volume import PROTEIN_OVER_ICE_VOLTS, Volume, volume_of_points
 

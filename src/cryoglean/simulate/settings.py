@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from cryoglean.errors import SettingsError
-from cryoglean.registry import did_you_mean
+from cryoglean.errors import SettingsError, did_you_mean
 from cryoglean.settings import NotNegative, Positive, Share
 
 Side = Annotated[int, Field(ge=64, le=16384)]
