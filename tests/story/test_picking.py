@@ -158,9 +158,7 @@ def test_a_micrograph_that_vanishes_after_it_was_picked_keeps_its_picks(
     """Its picks were made; losing them silently while counting the micrograph would be the worst of both."""
     whole = pick_files(picker, files, tmp_path / "whole.csv", 0.0)
 
-    harvest = pick_files(
-        picker, files, tmp_path / "picks.csv", 0.0, tell=lambda name, _: files[0].unlink(missing_ok=True)
-    )
+    harvest = pick_files(picker, files, tmp_path / "picks.csv", 0.0, tell=lambda *_: files[0].unlink(missing_ok=True))
 
     assert harvest.micrographs == 3
     assert harvest.picks == whole.picks
