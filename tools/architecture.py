@@ -72,11 +72,11 @@ def _code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def _library(trees: dict[Path, ast.Module]) -> list[ast.FunctionDef]:
-    """Functions outside the command line, where each parameter is an option."""
+    """Functions outside the command line, whose parameters are options, and `compat`, whose arguments are given."""
     return [
         node
         for path, tree in trees.items()
-        if "cli" not in path.parts
+        if not {"cli", "compat"} & set(path.parts)
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
     ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cryoglean.dataset import Dataset
-from cryoglean.durable import append_json_line, write_text_atomically
+from cryoglean.durable import append_json_line, write_file_atomically, write_text_atomically
 from cryoglean.environment import describe_environment
 from cryoglean.errors import RunError
 from cryoglean.io.picks import read_picks, write_picks
@@ -15,9 +18,12 @@ from cryoglean.learn.checkpoint import save_tensors
 from cryoglean.learn.hardware import Hardware
 from cryoglean.learn.loop import Tell
 from cryoglean.picks import Picks
+from cryoglean.prepare.tiles import LearnedMicrograph
 from cryoglean.recipe import Trained
 from cryoglean.run import Run
 from cryoglean.settings import Settings, read_settings
+
+_EXAMPLES = 3
 
 
 def is_done(dataset: Dataset, settings: Settings, run: Run, *, resumes: bool) -> bool:
@@ -56,6 +62,24 @@ def keep(run: Run, trained: Trained, summary: dict[str, Any]) -> None:
     run.write_json(run.summary_file, summary)
     for file in run.checkpoint_folder.glob("*.safetensors"):
         file.unlink()
+
+
+def keep_pseudo_labels(run: Run, number: int, micrographs: Sequence[LearnedMicrograph]) -> None:
+    """Write the pseudo-labels of a few micrographs of a round, to be looked at: picture, y and w as bytes."""
+    chosen = micrographs[:: max(len(micrographs) // _EXAMPLES, 1)][:_EXAMPLES]
+    arrays: dict[str, NDArray[np.uint8]] = {}
+    for one in chosen:
+        arrays[f"{one.name}/image"] = ((one.image.numpy() + 5) * 25.5).clip(0, 255).astype(np.uint8)
+        arrays[f"{one.name}/y"] = (one.y.numpy() * 255).round().astype(np.uint8)
+        arrays[f"{one.name}/w"] = (one.w.numpy() * 255).round().astype(np.uint8)
+    file = run.pseudo_labels_file(number)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_file_atomically(file, lambda temporary: _save_arrays(temporary, arrays))
+
+
+def _save_arrays(path: Path, arrays: dict[str, NDArray[np.uint8]]) -> None:
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def tell_all(run: Run, tell: Tell | None) -> Tell:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import partial
 
 from cryoglean.dataset import Dataset
 from cryoglean.errors import LabelsError
 from cryoglean.evaluate.score import evaluate_picks
 from cryoglean.evaluate.threshold import choose_threshold
-from cryoglean.keeping import is_done, keep, set_up, tell_all
+from cryoglean.keeping import is_done, keep, keep_pseudo_labels, set_up, tell_all
 from cryoglean.learn.hardware import find_hardware
 from cryoglean.learn.loop import Tell
 from cryoglean.picks import Picks
 from cryoglean.prepare.split import Region
-from cryoglean.preparing import check_folds, prepare_labelled, split_labelled
-from cryoglean.recipe import Task, Trained, region_labels, run_recipe, validation_rules
-from cryoglean.registry import load_card
+from cryoglean.preparing import check_folds, choose_strategy, prepare_labelled, prepare_unlabelled, split_labelled
+from cryoglean.recipe import Trained, read_recipe, run_recipe
 from cryoglean.run import Run
 from cryoglean.settings import Settings
+from cryoglean.task import Task, region_labels, validation_rules
 
 
 def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None = None, resumes: bool = False) -> Run:
@@ -41,18 +43,20 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
     started = (time.monotonic(), time.process_time())
     hardware = find_hardware(settings.learn.precision)
 
+    recipe = read_recipe(choose_strategy(dataset, settings), settings.options)
     preparation, prepared = prepare_labelled(dataset, settings)
     split = split_labelled(dataset, settings)
     check_folds(split, prepared, dataset)
     task = Task(
-        settings, hardware, preparation, prepared, dataset.labels, split,
-        tell=tell_all(run, tell), checkpoint_folder=run.checkpoint_folder, resumes=resumes,
+        settings, hardware, preparation, prepared, dataset.labels, split, tell=tell_all(run, tell),
+        checkpoint_folder=run.checkpoint_folder, resumes=resumes, keep_examples=partial(keep_pseudo_labels, run),
     )  # fmt: skip
     _check_validation(task)
     set_up(dataset, settings, run, hardware)  # not before: a mistake in the data leaves the folder free
-    trained = run_recipe(load_card("strategies", settings.strategy).recipe(), task)
+    unlabelled = prepare_unlabelled(dataset, settings, preparation, task.tell, is_used=recipe.is_semi)
+    trained = run_recipe(recipe, replace(task, unlabelled=unlabelled))
 
-    summary = _summarise(task, trained)
+    summary = {"strategy": recipe.name, "unlabelled": len(unlabelled), **_summarise(task, trained)}
     seconds = {"wall_seconds": time.monotonic() - started[0], "cpu_seconds": time.process_time() - started[1]}
     keep(run, trained, {**summary, **seconds})
     return run
@@ -79,7 +83,7 @@ def _summarise(task: Task, trained: Trained) -> dict[str, object]:
     chosen = choose_threshold(trained.validation_picks, truth, rules, rule=task.settings.pick.cut)
     found = evaluate_picks(trained.validation_picks, truth, rules, threshold=chosen.threshold)
     return {
-        "strategy": task.settings.strategy,
+        "rounds": list(trained.rounds),
         "threshold": chosen.threshold,
         "threshold_rule": chosen.rule,
         "threshold_reason": chosen.reason,

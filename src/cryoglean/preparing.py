@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from cryoglean.dataset import Dataset
-from cryoglean.errors import LabelsError
+from cryoglean.errors import CryogleanError, LabelsError
 from cryoglean.io.micrographs import read_micrograph
 from cryoglean.micrograph import Micrograph
 from cryoglean.prepare.contrast import measure_contrast
@@ -14,6 +16,7 @@ from cryoglean.prepare.split import Region, Split, plan_split
 from cryoglean.settings import Settings
 
 _STRAY_SHARE = 0.1
+Tell = Callable[[dict[str, Any]], None]
 
 
 def prepare_labelled(dataset: Dataset, settings: Settings) -> tuple[Preparation, Mapping[str, Prepared]]:
@@ -40,6 +43,44 @@ def prepare_labelled(dataset: Dataset, settings: Settings) -> tuple[Preparation,
             preparation = preparation.turned(particles_are_dark=True)
             prepared = {name: picture.turned() for name, picture in prepared.items()}
     return preparation, prepared
+
+
+def choose_strategy(dataset: Dataset, settings: Settings) -> str:
+    """What `auto` means: `recommended` where there are unlabelled micrographs, else `supervised`."""
+    if settings.strategy != "auto":
+        return settings.strategy
+    return "recommended" if dataset.names("unlabelled") else "supervised"
+
+
+def prepare_unlabelled(
+    dataset: Dataset, settings: Settings, preparation: Preparation, tell: Tell, *, is_used: bool = True
+) -> Mapping[str, Prepared]:
+    """Apply the preparation to unlabelled micrographs, at most `unlabelled.most` of them, drawn by the seed.
+
+    One that can't be used is left out, and said to be: it is one of many.
+
+    Args:
+        dataset: see `Dataset`.
+        settings: see `Settings`.
+        preparation: fitted on the labelled ones.
+        tell: is told how many are used, and which are not.
+        is_used: whether the strategy looks at them at all.
+    """
+    names = dataset.names("unlabelled") if is_used else ()
+    ranked = sorted(names, key=lambda name: hashlib.sha256(f"{settings.seed}/{name}".encode()).hexdigest())
+    prepared: dict[str, Prepared] = {}
+    skipped: dict[str, str] = {}
+    for name in ranked:
+        if len(prepared) == settings.unlabelled.most:
+            break
+        try:
+            micrograph = read_micrograph(dataset.paths[name], dataset.pixel_size_angstrom)
+            prepared[name] = preparation.apply(micrograph)
+        except CryogleanError as error:
+            skipped[name] = str(error)
+    if names:
+        tell({"event": "unlabelled", "given": len(names), "used": len(prepared), "skipped": skipped})
+    return dict(sorted(prepared.items()))
 
 
 def split_labelled(dataset: Dataset, settings: Settings) -> Split:

@@ -1,38 +1,52 @@
 """What a strategy is, and the one outer loop that all strategies share.
 
-A strategy is a value: a tuple of parts, each of which adds a term to what the network makes small. Every term takes
-logits and `Targets(y, w)`, whoever made the targets.
+A strategy is a value: streams of crops for a first training, and rounds in each of which a teacher labels the
+unlabelled micrographs and a new student learns. Every stream makes `Targets(y, w)`, whoever made them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from pydantic import ValidationError, validate_call
+from torch import nn
 
-from cryoglean.evaluate.score import Rules, evaluate_picks
+from cryoglean.errors import SettingsError, did_you_mean
+from cryoglean.evaluate.gain import Gain, compare_picks
+from cryoglean.evaluate.score import evaluate_picks
+from cryoglean.labelling import Harvest, harvest, know
 from cryoglean.learn.checkpoint import load_tensors, pack_network, save_tensors, unpack_network
-from cryoglean.learn.hardware import Hardware
-from cryoglean.learn.loop import Fit, LoopPlan, Objective, Tell, Validate, fit
+from cryoglean.learn.loop import Fit, LoopPlan, Validate, fit
 from cryoglean.learn.picker import Picker
-from cryoglean.learn.start import choose_start, start_network
+from cryoglean.learn.start import choose_start, start_network, take_all_but_last_layer
 from cryoglean.picks import Picks
-from cryoglean.prepare.augment import vary_look
-from cryoglean.prepare.junk import add_junk
-from cryoglean.prepare.normalize import Preparation, Prepared
-from cryoglean.prepare.split import Fold, Region, Split
-from cryoglean.prepare.targets import mask_border, paint_targets
-from cryoglean.prepare.tiles import LearnedMicrograph, cut_crops
+from cryoglean.prepare.split import Fold, Region
+from cryoglean.pseudo.labeller import Labeller
 from cryoglean.registry import load_card
-from cryoglean.settings import Settings
-from cryoglean.targets import Targets
+from cryoglean.streams import Phase, Stream, join_streams, labelled, pseudo_labelled
+from cryoglean.task import Task, pick_regions, region_labels, validation_rules
 
-Part = Callable[["Task", tuple[LearnedMicrograph, ...]], Objective]
-"""(task, labelled micrographs) -> a term of the objective."""
+Variant = Literal["corrected", "notes"]
+"""Of a strategy of the source notes: as they did it, or put right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The teacher labels the unlabelled micrographs once; then a student starts afresh.
+
+    Args:
+        labeller: what becomes of the teacher's maps; None: nothing is labelled beforehand, the streams do it.
+        streams: of the student.
+        counts: `gain`: only if validation average precision rises by more than one standard error; `always`.
+    """
+
+    labeller: Labeller | None = field(default_factory=Labeller)
+    streams: tuple[Stream, ...] = field(default_factory=lambda: (labelled(), pseudo_labelled()))
+    counts: Literal["gain", "always"] = "gain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,65 +56,51 @@ class Recipe:
     Args:
         name: the card's name.
         source: the paper (doi or arXiv) or note that it is from.
-        parts: terms of the objective; their values are added.
+        streams: of the first training; by default the labelled crops alone, which is the supervised baseline.
+        rounds: one after the other, until one does not count.
+        pretrain: streams of a training before, without labels.
+        members: networks of the first training that teach together in the first round; the first one picks.
+        looks_online: whether the first training's streams look at unlabelled micrographs.
     """
 
     name: str
     source: str
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Task:
-    """What a recipe is applied to; it holds pictures and labels, no files but its checkpoints.
-
-    Args:
-        settings: all settings.
-        hardware: where it runs.
-        preparation: the fitted preparation.
-        prepared: all labelled and validation micrographs by name.
-        labels: their particles, in original pixels.
-        split: what each is for.
-        tell: is told what happens.
-        checkpoint_folder: where phases are saved; None: nowhere.
-        resumes: whether to continue from there.
-    """
-
-    settings: Settings
-    hardware: Hardware
-    preparation: Preparation
-    prepared: Mapping[str, Prepared]
-    labels: Picks
-    split: Split
-    tell: Tell
-    checkpoint_folder: Path | None = None
-    resumes: bool = False
+    streams: tuple[Stream, ...] = field(default_factory=lambda: (labelled(),))
+    rounds: tuple[Round, ...] = ()
+    pretrain: tuple[Stream, ...] = ()
+    members: int = 1
+    looks_online: bool = False
 
     @property
-    def stride(self) -> int:
-        """Of the network's output."""
-        return int(load_card("models", self.settings.model.name).STRIDE)
+    def is_semi(self) -> bool:
+        """Whether unlabelled micrographs are looked at at all."""
+        return bool(self.rounds) or bool(self.pretrain) or self.looks_online
 
-    def diameter_pixels(self, name: str) -> float:
-        """Of a particle on one micrograph, in its original pixels: micrographs may differ in pixel size."""
-        return self.preparation.particle_pixels / self.prepared[name].scale.x
 
-    def picker(self, network: nn.Module) -> Picker:
-        """A network as a picker."""
-        return Picker(network, self.settings.model, self.preparation, self.settings.pick, self.hardware)
+def read_recipe(strategy: str, options: Mapping[str, Any]) -> Recipe:
+    """The recipe of a card with its options.
 
-    def learned(self, region: Region) -> LearnedMicrograph:
-        """A labelled micrograph with its targets; w = 0 outside the region and near the edge."""
-        prepared, pixels = self.prepared[region.name], self.preparation.particle_pixels
-        xy = prepared.scale.to_rescaled(self.labels.on(region.name).xy)
-        y, w = paint_targets(prepared, xy, pixels, self.settings.targets)
-        w = mask_border(w, round(self.settings.prepare.border_diameters * pixels))
-        shape = (w.shape[0], w.shape[1])
-        grid = np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), axis=-1).reshape(-1, 2)
-        inside = region.contains(grid.astype(np.float64), shape, margin_pixels=pixels / 2).reshape(shape)
-        return LearnedMicrograph(
-            region.name, prepared.image, y, w * torch.from_numpy(inside), xy[region.contains(xy, shape)]
-        )
+    Args:
+        strategy: a strategy card.
+        options: of its `recipe`.
+
+    Raises:
+        SettingsError: there is no such card, it knows no such option, or the value is not of the option's kind.
+    """
+    card = load_card("strategies", strategy)
+    known = tuple(inspect.signature(card.recipe).parameters)
+    for name in options:
+        if name not in known:
+            raise SettingsError(
+                f"'{strategy}' knows no option '{name}'", where="options",
+                fix=did_you_mean(name, known) if known else "It has none.",
+            )  # fmt: skip
+    try:
+        recipe: Recipe = validate_call(card.recipe)(**options)
+    except ValidationError as error:
+        wrong = "; ".join(f"{mistake['loc'][0]} = {mistake['input']!r}: {mistake['msg']}" for mistake in error.errors())
+        raise SettingsError(wrong, where=f"options of '{strategy}'") from error
+    return recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,76 +112,158 @@ class Trained:
         validation_picks: picks on validation micrographs by the final network; with folds, on every labelled
             micrograph by the network that had not seen it.
         best_step: how many steps the final network had seen.
+        rounds: for each round its obituary, its gain and whether it counted.
     """
 
     picker: Picker
     validation_picks: Picks
     best_step: int
+    rounds: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Branch:
+    """The trainings on one part of the labelled micrographs, one after the other.
+
+    Args:
+        name: of its phases.
+        fold: what it learns from and is judged by.
+    """
+
+    name: str
+    fold: Fold
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Generation:
+    """All branches after one round."""
+
+    fits: tuple[tuple[Fit, ...], ...]
+    picks: Picks
 
 
 def run_recipe(recipe: Recipe, task: Task) -> Trained:
-    """Train, on folds first where no validation micrographs are held out; see `Split`.
+    """Train, and go through the rounds while they count; on folds where no validation micrographs are held out.
 
-    Fold networks run to their last step, as the final one does: stopped at their best validation they are less sure
-    than it, and a threshold chosen on their picks is too low for it (docs/log.md, 2026-11-21).
+    With folds, rounds are judged by the pooled picks of the fold networks, and the final network, which learns from
+    every label, then goes through the rounds that counted. Fold networks run to their last step, as the final one
+    does: stopped at their best validation they are less sure than it, and a threshold chosen on their picks is too low
+    for it (docs/log.md, 2026-11-21).
 
     Raises:
         RunError: a checkpoint is broken.
     """
     whole = tuple(Region(name) for name in task.split.train)
-    if not task.split.folds:
-        held = tuple(Region(name) for name in task.split.validation)
-        final = _run_phase(recipe, task, "final", Fold(whole, held))
-        picker = task.picker(final.network)
-        return Trained(picker, _pick_regions(picker, task, held), final.best_step)
-    parts: list[Picks] = []
-    for number, fold in enumerate(task.split.folds):
-        fitted = _run_phase(recipe, task, f"fold-{number + 1}", fold)
-        parts.append(_pick_regions(task.picker(fitted.network), task, fold.validation))
-    final = _run_phase(recipe, task, "final", Fold(whole, ()))
-    return Trained(task.picker(final.network), Picks.concatenate(parts), final.best_step)
+    held = tuple(Region(name) for name in task.split.validation)
+    final = _Branch("final", Fold(whole, held))
+    branches = [_Branch(f"fold-{place + 1}", fold) for place, fold in enumerate(task.split.folds)] or [final]
+    rounds = recipe.rounds if task.unlabelled else ()
+    best = _begin(recipe, task, branches)
+    told: list[dict[str, Any]] = []
+    counted = 0
+    for number, step in enumerate(rounds, 1):
+        new, obituary = _go_on(recipe, task, branches, number, best)
+        gain = _compare(task, branches, best.picks, new.picks)
+        counts = step.counts == "always" or gain.is_clear
+        told.append({"round": number, "counts": counts, **gain.to_json(), **obituary})
+        task.tell({"event": "round", **told[-1]})
+        if not counts:
+            break
+        best, counted = new, number
+    if task.split.folds:
+        chosen = _begin(recipe, task, [final])
+        for number in range(1, counted + 1):
+            chosen, _ = _go_on(recipe, task, [final], number, chosen)
+    else:
+        chosen = best
+    fitted = chosen.fits[0][0]
+    return Trained(task.picker(fitted.network), best.picks, fitted.best_step, tuple(told))
 
 
-def labelled_loss(task: Task, micrographs: tuple[LearnedMicrograph, ...]) -> Objective:
-    """The supervised term: varied crops of labelled micrographs, all losses of the settings added."""
-    settings = task.settings
-
-    def objective(student: nn.Module, _teacher: nn.Module, micro_step: int) -> tuple[Tensor, dict[str, float]]:
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + micro_step)
-        crops = cut_crops(micrographs, settings.learn, settings.augment, task.stride, generator)
-        crops = add_junk(crops, settings.augment, task.preparation.particle_pixels, task.stride, generator)
-        images = vary_look(crops, settings.augment, task.preparation.particle_pixels, generator)
-        with task.hardware.precision():
-            logits = student(task.hardware.send(images)).float()
-        return add_losses(logits, crops.targets.to(task.hardware.device), settings)
-
-    return objective
+def _begin(recipe: Recipe, task: Task, branches: Sequence[_Branch]) -> _Generation:
+    """The first training of each branch, of all its members."""
+    fits = []
+    for branch in branches:
+        start = _pretrain(recipe, task, branch)
+        members = []
+        for member in range(recipe.members if task.unlabelled else 1):
+            name = branch.name if member == 0 else f"{branch.name}-member-{member + 1}"
+            members.append(_run_phase(task, replace(branch, name=name), _Plan(recipe.streams, start, salt=member)))
+        fits.append(tuple(members))
+    return _Generation(tuple(fits), _pick(task, branches, [members[0] for members in fits]))
 
 
-def add_losses(logits: Tensor, targets: Targets, settings: Settings) -> tuple[Tensor, dict[str, float]]:
-    """The sum over the settings' loss terms of their mean over crops, and each by name."""
-    terms = {
-        name: load_card("losses", name).loss(logits, targets, settings.loss).mean() for name in settings.loss.terms
-    }
-    return torch.stack(list(terms.values())).sum(), {name: float(value.detach()) for name, value in terms.items()}
+def _go_on(
+    recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int, before: _Generation
+) -> tuple[_Generation, dict[str, Any]]:
+    """One round of each branch; the obituary is that of the first."""
+    fits, harvests = [], []
+    step = recipe.rounds[number - 1]
+    for branch, teachers in zip(branches, before.fits, strict=True):
+        made = Harvest((), {})
+        if step.labeller is not None:
+            networks = [teacher.network for teacher in teachers]
+            made = harvest(task, step.labeller, networks, branch.fold.train, branch.fold.validation)
+        plan = _Plan(step.streams, _pretrain(recipe, task, branch), made, salt=100 * number)
+        fits.append((_run_phase(task, replace(branch, name=f"{branch.name}-round-{number}"), plan),))
+        harvests.append(made)
+        is_told = branch is branches[0] and not (task.split.folds and branch.name == "final")
+        if task.keep_examples is not None and is_told and made.micrographs:
+            task.keep_examples(number, made.micrographs)
+    picks = _pick(task, branches, [members[0] for members in fits])
+    return _Generation(tuple(fits), picks), harvests[0].obituary
 
 
-def _run_phase(recipe: Recipe, task: Task, phase: str, fold: Fold) -> Fit:
+def _pretrain(recipe: Recipe, task: Task, branch: _Branch) -> nn.Module | None:
+    if not recipe.pretrain:
+        return None
+    blind = _Branch(f"{branch.name}-pretrain", Fold(branch.fold.train, ()))
+    return _run_phase(task, blind, _Plan(recipe.pretrain)).network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """One training.
+
+    Args:
+        streams: of the student.
+        start: its first weights, but for the last layer; None: those of the settings.
+        made: pseudo-labels.
+        salt: makes the batches other ones.
+    """
+
+    streams: tuple[Stream, ...]
+    start: nn.Module | None = None
+    made: Harvest = field(default_factory=lambda: Harvest((), {}))
+    salt: int = 0
+
+
+def _run_phase(task: Task, branch: _Branch, plan: _Plan) -> Fit:
     """One training, or its result if an earlier, interrupted run had finished it."""
-    file = task.checkpoint_folder / f"{phase}.safetensors" if task.checkpoint_folder else None
-    done = task.checkpoint_folder / f"{phase}.done.safetensors" if task.checkpoint_folder else None
-    network = start_network(task.settings)
+    file, done = _checkpoint_files(task, branch.name)
+    seed = task.settings.seed + 7919 * plan.salt
+    network = start_network(task.settings.model_copy(update={"seed": seed}))
     if task.resumes and done is not None and done.exists():
         tensors, facts = load_tensors(done)
         unpack_network(network, tensors, "best")
         return Fit(task.hardware.place(network).eval(), facts["best_step"], facts["best_score"])
-    micrographs = tuple(task.learned(region) for region in fold.train)
-    objective = _add_parts([part(task, micrographs) for part in recipe.parts])
-    validate = _validation(task, fold.validation) if fold.validation else None
-    start = choose_start(task.settings)
-    task.tell({"event": "phase", "phase": phase, "steps": task.settings.learn.steps, "start": start})
-    plan = LoopPlan(task.tell, validate, phase, file, task.resumes, keeps_best=not task.split.folds)
-    fitted = fit(network, objective, task.settings.learn, task.hardware, plan)
+    if plan.start is not None:
+        take_all_but_last_layer(network, plan.start)
+    within = Phase(
+        task,
+        labelled=tuple(task.learned(region) for region in branch.fold.train),
+        unlabelled=tuple(task.unlearned(one) for one in task.unlabelled.values()),
+        pseudo=plan.made.micrographs,
+        knowledge=know(task, branch.fold.train),
+        seed=seed,
+    )
+    validate = _validation(task, branch.fold.validation) if branch.fold.validation else None
+    learn, start = task.settings.learn, choose_start(task.settings)
+    task.tell({"event": "phase", "phase": branch.name, "steps": learn.steps, "start": start})
+    how = LoopPlan(
+        task.tell, validate, branch.name, file, task.resumes, keeps_best=not task.split.folds, memory=within.memory
+    )
+    fitted = fit(network, join_streams(within, plan.streams), learn, task.hardware, how)
     if done is not None and file is not None:
         facts = {"best_step": fitted.best_step, "best_score": fitted.best_score}
         save_tensors(done, pack_network(fitted.network, "best"), facts)
@@ -189,23 +271,16 @@ def _run_phase(recipe: Recipe, task: Task, phase: str, fold: Fold) -> Fit:
     return fitted
 
 
-def _add_parts(parts: list[Objective]) -> Objective:
-    if len(parts) == 1:
-        return parts[0]
-
-    def objective(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Tensor, dict[str, float]]:
-        terms = [part(student, teacher, micro_step) for part in parts]
-        facts = {name: value for _, said in terms for name, value in said.items()}
-        return torch.stack([term for term, _ in terms]).sum(), facts
-
-    return objective
+def _checkpoint_files(task: Task, phase: str) -> tuple[Path | None, Path | None]:
+    folder = task.checkpoint_folder
+    return (None, None) if folder is None else (folder / f"{phase}.safetensors", folder / f"{phase}.done.safetensors")
 
 
 def _validation(task: Task, regions: tuple[Region, ...]) -> Validate:
     truth, rules = region_labels(task, regions), validation_rules(task)
 
     def validate(network: nn.Module) -> dict[str, float]:
-        picks = _pick_regions(task.picker(network), task, regions, views=1)
+        picks = pick_regions(task.picker(network), task, regions, views=1)
         found = evaluate_picks(picks, truth, rules)
         precision = 0.0 if found.curve is None else found.curve.average_precision
         return {"average_precision": precision or 0.0, "best_f1": found.best[0] or 0.0}
@@ -213,34 +288,14 @@ def _validation(task: Task, regions: tuple[Region, ...]) -> Validate:
     return validate
 
 
-def validation_rules(task: Task, draws: int = 0) -> Rules:
-    """The default definition, on the validation micrographs, without their border.
-
-    Args:
-        task: what was trained on what.
-        draws: of the bootstrap for intervals; 0 leaves them out.
-    """
-    shapes = {name: prepared.original_shape for name, prepared in task.prepared.items()}
-    widest = max(task.diameter_pixels(name) for name in task.prepared)
-    border = task.settings.prepare.border_diameters * widest
-    return Rules(border_pixels=border, shapes=shapes, bootstrap_draws=draws)
-
-
-def region_labels(task: Task, regions: tuple[Region, ...]) -> Picks:
-    """The labels inside the regions, each with its diameter; their micrographs count as annotated."""
-    parts = [_inside(task, task.labels.on(region.name), region) for region in regions]
-    sized = [
-        replace(part, diameter_pixels=np.full(len(part), task.diameter_pixels(region.name)))
-        for part, region in zip(parts, regions, strict=True)
+def _pick(task: Task, branches: Sequence[_Branch], fits: Sequence[Fit]) -> Picks:
+    parts = [
+        pick_regions(task.picker(fitted.network), task, branch.fold.validation)
+        for branch, fitted in zip(branches, fits, strict=True)
     ]
-    return Picks.concatenate(sized)
+    return Picks.concatenate(parts)
 
 
-def _pick_regions(picker: Picker, task: Task, regions: tuple[Region, ...], views: int | None = None) -> Picks:
-    return Picks.concatenate(
-        _inside(task, picker.pick(task.prepared[region.name], views), region) for region in regions
-    )
-
-
-def _inside(task: Task, picks: Picks, region: Region) -> Picks:
-    return picks.rows(region.contains(picks.xy, task.prepared[region.name].original_shape))
+def _compare(task: Task, branches: Sequence[_Branch], before: Picks, after: Picks) -> Gain:
+    regions = tuple(region for branch in branches for region in branch.fold.validation)
+    return compare_picks(before, after, region_labels(task, regions), validation_rules(task))

@@ -63,7 +63,7 @@ def check_cards(settings: Settings) -> None:
         SettingsError: with the nearest known name.
     """
     for kind, name in (
-        ("strategies", settings.strategy), ("models", settings.model.name),
+        *([] if settings.strategy == "auto" else [("strategies", settings.strategy)]), ("models", settings.model.name),
         *(("losses", term) for term in settings.loss.terms),
     ):  # fmt: skip
         _check_name(kind, name)

@@ -67,6 +67,10 @@ class Run:
         """`picks/validation.csv`: every pick on the validation micrographs down to the lowest score kept."""
         return self.folder / "picks" / "validation.csv"
 
+    def pseudo_labels_file(self, number: int) -> Path:
+        """`pseudo/round-N.npz`: the pseudo-labels of a few micrographs of a round: image, y and w as bytes, by name."""
+        return self.folder / "pseudo" / f"round-{number}.npz"
+
     @property
     def summary_file(self) -> Path:
         """`summary.json`: the threshold, how it was chosen, the validation scores, times; written last."""

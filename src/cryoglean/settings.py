@@ -119,6 +119,19 @@ class LearnSettings(_Part):
     """Seconds between the checkpoints that `--resume` continues from."""
 
 
+class UnlabelledSettings(_Part):
+    """How unlabelled micrographs are used, where a strategy uses them."""
+
+    most: Count = 200
+    """Micrographs that are looked at, drawn by the seed; more take memory (about 1 MB each) and teach no more."""
+    batch: Count = 4
+    """Unlabelled crops in a batch, beside the labelled ones."""
+    weight: NotNegative = 1.0
+    """Of the unlabelled crops' loss, beside the labelled ones'."""
+    cutmix: Share = 0.5
+    """Probability that a crop gets a piece of another one (CutMix), where a strategy uses it."""
+
+
 class AugmentSettings(_Part):
     """How crops are varied."""
 
@@ -138,6 +151,8 @@ class AugmentSettings(_Part):
     """Probability that a block of at most half a diameter is blanked."""
     junk: Share = 0.15
     """Probability that something that is no particle is pasted, as background: a blot, or the edge of a dark area."""
+    copy_paste: Share = 0.0
+    """Probability that a labelled crop gets one to four particles of other places, as particles."""
     background: Share = 0.3
     """Probability that noise of another place is added, phases shuffled."""
 
@@ -163,8 +178,10 @@ class PickSettings(_Part):
 class Settings(_Part):
     """Everything that decides a training, apart from the data."""
 
-    strategy: str = "supervised"
-    """A strategy card."""
+    strategy: str = "auto"
+    """A strategy card; `auto` is `recommended` where there are unlabelled micrographs, else `supervised`."""
+    options: dict[str, Any] = {}
+    """What the strategy's own card asks for, such as variant=notes; see its page."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of every random choice."""
     prepare: PrepareSettings = PrepareSettings()
@@ -173,6 +190,7 @@ class Settings(_Part):
     model: ModelSettings = ModelSettings()
     loss: LossSettings = LossSettings()
     learn: LearnSettings = LearnSettings()
+    unlabelled: UnlabelledSettings = UnlabelledSettings()
     augment: AugmentSettings = AugmentSettings()
     pick: PickSettings = PickSettings()
 

@@ -31,6 +31,7 @@ ODD = {
     "no picks file": Odd(has_picks_file=False),
     "micrographs gone": Odd(has_micrographs=False),
     "no events": Odd(has_events=False),
+    "no unlabelled micrographs": Odd(has_rounds=False),
 }
 NEVER_EMPTY = {"summary", "settings_and_command"}
 

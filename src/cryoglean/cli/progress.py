@@ -42,9 +42,14 @@ class Counter:
 
 
 @contextlib.contextmanager
-def counting(*, quiet: bool) -> Iterator[Callable[[str, int], Counter]]:
-    """Inside, (title, total) makes a `Counter`."""
-    console = Console(stderr=True)
+def counting(*, quiet: bool, console: Console | None = None) -> Iterator[Callable[[str, int], Counter]]:
+    """Inside, (title, total) makes a `Counter`.
+
+    Args:
+        quiet: nothing is shown.
+        console: where to show it; by default standard error.
+    """
+    console = console or Console(stderr=True)
     if quiet:
         yield lambda title, total: Counter(title, total, None, None)
     elif not console.is_terminal:
@@ -58,7 +63,8 @@ def counting(*, quiet: bool) -> Iterator[Callable[[str, int], Counter]]:
 @contextlib.contextmanager
 def watching_training(*, quiet: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Inside, a callable that takes training events and shows them."""
-    with counting(quiet=quiet) as make_counter:
+    console = Console(stderr=True, quiet=quiet)
+    with counting(quiet=quiet, console=console) as make_counter:
         counters: dict[str, Counter] = {}
         note = {"text": ""}
 
@@ -71,5 +77,19 @@ def watching_training(*, quiet: bool) -> Iterator[Callable[[dict[str, Any]], Non
                 note["text"] = f"validation AP {event['average_precision']:.3f}"
             elif event["event"] == "step" and phase in counters:
                 counters[phase].advance(note["text"] or f"loss {event['loss']:.3f}", event["step"])
+            elif said := _in_words(event, has_folds=any(name.startswith("fold-") for name in counters)):
+                console.print(said, markup=False, highlight=False, soft_wrap=True)
 
         yield tell
+
+
+def _in_words(event: dict[str, Any], *, has_folds: bool) -> str:
+    """A line for an event that comes once; empty for others."""
+    from cryoglean.report.wording import round_outcome, some_of
+
+    if event["event"] == "round":
+        return round_outcome(event, "by cross-validation" if has_folds else "on validation")
+    if event["event"] != "unlabelled":
+        return ""
+    skipped = f"; can't be used: {some_of(list(event['skipped']))}" if event["skipped"] else ""
+    return f"unlabelled micrographs used: {event['used']:,} of {event['given']:,}{skipped}"

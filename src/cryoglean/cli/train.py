@@ -125,8 +125,20 @@ def say_summary(folder: Path, summary: dict[str, Any]) -> None:
     how = "by cross-validation" if summary["is_cross_validated"] else "on validation"
     numbers = ", ".join(f"{text} {found[key]:.3f}" for key, text in _SAID.items() if found[key] is not None)
     print(f"trained on {len(summary['train'])} micrographs; {how}: {numbers}")
+    _say_rounds(summary, how)
     print(f"threshold {summary['threshold']:.3f} ({summary['threshold_rule']})")
     print(f"run folder: {folder}\nnext: cryoglean pick {folder} MICROGRAPHS... --out picks.star")
+
+
+def _say_rounds(summary: dict[str, Any], how: str) -> None:
+    """What the unlabelled micrographs brought; nothing where there were none."""
+    from cryoglean.report.wording import count_of, round_outcome
+
+    if summary.get("unlabelled"):
+        micrographs = count_of(summary["unlabelled"], "unlabelled micrograph")
+        print(f"the strategy {summary['strategy']} used {micrographs}")
+    for told in summary.get("rounds", ()):
+        print(round_outcome(told, how))
 
 
 _SAID = {"f1": "F1", "precision": "precision", "recall": "recall", "average_precision": "AP"}

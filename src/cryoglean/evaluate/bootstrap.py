@@ -49,7 +49,7 @@ def bootstrap_intervals(
         "f1": _ratio(2 * true, picks + truth),
         "precision": _ratio(true, picks),
         "recall": _ratio(true, truth),
-        "average_precision": None if steps is None else _average_precisions(steps, weights, truth),
+        "average_precision": None if steps is None else average_precisions(steps, weights, truth),
     }
     return {name: _percentiles(values[name], level) for name in names}
 
@@ -58,7 +58,7 @@ def _columns(tallies: Sequence[Tally]) -> tuple[list[int], list[int], list[int]]
     return ([one.true_positives for one in tallies], [one.picks for one in tallies], [one.truth for one in tallies])
 
 
-def _average_precisions(
+def average_precisions(
     steps: Sequence[Steps], weights: NDArray[np.float64], truth: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The average precision of each draw: (draws,); nan where the draw has no particle."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ class LoopPlan:
         checkpoint_file: where it saves itself; None: nowhere.
         resumes: whether it continues from that file if it exists.
         keeps_best: whether the weights of the best validation are the result, or those of the last step.
+        memory: numbers that the objective carries from step to step; kept in the checkpoint.
     """
 
     tell: Tell
@@ -74,6 +75,7 @@ class LoopPlan:
     checkpoint_file: Path | None = None
     resumes: bool = False
     keeps_best: bool = True
+    memory: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -88,23 +90,24 @@ class _State:
     best_step: int = 0
     best_score: float | None = None
 
-    def save(self, path: Path, phase: str) -> None:
+    def save(self, path: Path, plan: LoopPlan) -> None:
         tensors = {
             **pack_network(self.student, "student"),
             **pack_network(self.teacher.network, "teacher"),
             **pack_network(self.best, "best"),
             **pack_optimizer(self.optimizer),
         }
-        facts = {"phase": phase, "step": self.step, "best_step": self.best_step, "best_score": self.best_score}
-        save_tensors(path, tensors, facts)
+        facts = {"phase": plan.phase, "step": self.step, "best_step": self.best_step, "best_score": self.best_score}
+        save_tensors(path, tensors, {**facts, "memory": plan.memory})
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path, plan: LoopPlan) -> None:
         tensors, facts = load_tensors(path)
         unpack_network(self.student, tensors, "student")
         unpack_network(self.teacher.network, tensors, "teacher")
         unpack_network(self.best, tensors, "best")
         unpack_optimizer(self.optimizer, tensors)
         self.step, self.best_step, self.best_score = facts["step"], facts["best_step"], facts["best_score"]
+        plan.memory.update({name: tuple(values) for name, values in facts.get("memory", {}).items()})
 
 
 def fit(
@@ -131,7 +134,7 @@ def fit(
     """
     state = _start(network, settings, hardware)
     if plan.resumes and plan.checkpoint_file is not None and plan.checkpoint_file.exists():
-        state.load(plan.checkpoint_file)
+        state.load(plan.checkpoint_file, plan)
         plan.tell({"event": "resumed", "phase": plan.phase, "step": state.step})
     saved_at = time.monotonic()
     while state.step < settings.steps:
@@ -141,7 +144,7 @@ def fit(
             _keep_if_better(state, plan.validate(state.teacher.network), plan)
         is_due = time.monotonic() - saved_at >= settings.checkpoint_every_seconds
         if plan.checkpoint_file is not None and (is_due or state.step == settings.steps):
-            state.save(plan.checkpoint_file, plan.phase)
+            state.save(plan.checkpoint_file, plan)
             saved_at = time.monotonic()
     if plan.validate is None or not plan.keeps_best:
         return Fit(state.teacher.network, state.step, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -25,30 +27,67 @@ def predict_map(
     Returns:
         (ceil(y / stride), ceil(x / stride)) float32 in [0, 1], on the CPU.
     """
+    total: Tensor | None = None
+    for each in predict_views(network, image, hardware, stride=stride, views=views, tile_pixels=tile_pixels):
+        total = each.clone() if total is None else total.add_(each)
+    if total is None:
+        raise ValueError("at least one view is needed")
+    return total / views
+
+
+@torch.no_grad()
+def predict_views(
+    network: nn.Module, image: Tensor, hardware: Hardware, *, stride: int, views: int = 1, tile_pixels: int = 2048
+) -> Iterator[Tensor]:
+    """The map of each view, turned back; see `predict_map`, which is their mean."""
     rows, columns = (-(-length // stride) for length in image.shape)
     padded = _pad_to_symmetric(image, stride)
-    total = torch.zeros([-(-length // stride) for length in padded.shape])
     for view in range(views):
         turned = _turn(padded, view)
-        total += _turn_back(_predict_tiles(network, turned, hardware, stride, tile_pixels), view)
-    return (total / views)[:rows, :columns]
+        yield _turn_back(_predict_tiles(network, turned, hardware, stride, tile_pixels), view)[:rows, :columns]
+
+
+@torch.no_grad()
+def predict_crops(network: nn.Module, images: Tensor, hardware: Hardware, *, stride: int, views: int = 1) -> Tensor:
+    """The probabilities that each view gives for a batch of crops.
+
+    Args:
+        network: see `predict_map`.
+        images: (n, 1, y, x) float32, square.
+        hardware: where it runs.
+        stride: of the network.
+        views: 1 to 8 of the eight rotations and mirrorings.
+
+    Returns:
+        (views, n, 1, ceil(y / stride), ceil(x / stride)) float32 on the CPU.
+    """
+    rows, columns = (-(-length // stride) for length in images.shape[-2:])
+    padded = images if views == 1 else _pad_to_symmetric(images, stride)
+    said = []
+    for view in range(views):
+        with hardware.precision():
+            logits = network(hardware.send(_turn(padded, view).contiguous()))
+        said.append(_turn_back(torch.sigmoid(logits.float()).cpu(), view)[..., :rows, :columns])
+    return torch.stack(said)
 
 
 def _pad_to_symmetric(image: Tensor, stride: int) -> Tensor:
     """Mirror the edge so that length - 1 is a multiple of the stride: then mirrored grids fall on each other."""
-    below, right = (-(length - 1) % stride for length in image.shape)
-    return torch.nn.functional.pad(image[None, None], (0, right, 0, below), mode="replicate")[0, 0]
+    below, right = (-(length - 1) % stride for length in image.shape[-2:])
+    batch = image if image.ndim == 4 else image[None, None]
+    padded = torch.nn.functional.pad(batch, (0, right, 0, below), mode="replicate")
+    return padded if image.ndim == 4 else padded[0, 0]
 
 
 def _turn(image: Tensor, view: int) -> Tensor:
     """The view-th of the eight: mirrored for odd views, turned by 0, 180, 90, 270 degrees."""
-    turned = torch.rot90(image, (0, 2, 1, 3)[view // 2], (0, 1))
-    return turned.flip(1) if view % 2 else turned
+    turned = torch.rot90(image, (0, 2, 1, 3)[view // 2], (-2, -1))
+    return turned.flip(-1) if view % 2 else turned
 
 
 def _turn_back(image: Tensor, view: int) -> Tensor:
-    turned = image.flip(1) if view % 2 else image
-    return torch.rot90(turned, -(0, 2, 1, 3)[view // 2], (0, 1))
+    turned = image.flip(-1) if view % 2 else image
+    return torch.rot90(turned, -(0, 2, 1, 3)[view // 2], (-2, -1))
 
 
 def _predict_tiles(network: nn.Module, image: Tensor, hardware: Hardware, stride: int, tile_pixels: int) -> Tensor:

@@ -97,6 +97,13 @@ def start_network(settings: Settings) -> nn.Module:
     return build_network(settings.model, settings.seed) if name == "random" else load_start(name, settings.model)
 
 
+def take_all_but_last_layer(network: nn.Module, source: nn.Module) -> None:
+    """Give a network the weights of another one of its kind, but for its last convolution: that belongs to the task."""
+    last = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)][-1]
+    kept = {name: value for name, value in network.state_dict().items() if name.startswith(f"{last}.")}
+    network.load_state_dict({**source.state_dict(), **kept})
+
+
 def general_picker(
     diameter_angstrom: float, hardware: Hardware, *, particles_are_dark: bool = True, views: int | None = None
 ) -> tuple[Picker, float]:

@@ -26,16 +26,21 @@ def paint_targets(
     Returns:
         y and w, both (y, x) float32 in [0, 1]. Pixels that are not valid have w = 0.
     """
-    height, width = prepared.image.shape
-    nearest = _distance_to_nearest(xy, (height, width)) / particle_pixels
+    shape = (prepared.image.shape[0], prepared.image.shape[1])
+    y, w = paint_discs(xy, shape, particle_pixels, settings)
+    return torch.from_numpy(y), torch.from_numpy(w * prepared.valid.numpy())
+
+
+def paint_discs(
+    xy: NDArray[np.float64], shape: tuple[int, int], particle_pixels: float, settings: TargetSettings
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Y and w of a picture of (y, x) pixels that is valid everywhere; see `paint_targets`."""
+    nearest = _distance_to_nearest(xy, shape) / particle_pixels
     if settings.shape == "gaussian":
         y = np.exp(-0.5 * (nearest * 2.4 / settings.core_diameters) ** 2)
-        w = np.ones_like(y)
-    else:
-        y = nearest <= settings.core_diameters
-        w = y | (nearest > settings.ring_diameters)
-    w = w * prepared.valid.numpy()
-    return torch.from_numpy(y.astype(np.float32)), torch.from_numpy(w.astype(np.float32))
+        return y.astype(np.float32), np.ones(shape, dtype=np.float32)
+    is_core = nearest <= settings.core_diameters
+    return is_core.astype(np.float32), (is_core | (nearest > settings.ring_diameters)).astype(np.float32)
 
 
 def mask_border(w: Tensor, border_pixels: int) -> Tensor:

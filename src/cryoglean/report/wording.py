@@ -40,6 +40,28 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def round_outcome(told: Mapping[str, Any], where: str = "on validation") -> str:
+    """What a round with unlabelled micrographs brought, in a sentence.
+
+    Args:
+        told: one of the `rounds` of a summary, or a `round` event.
+        where: how the average precision was measured: `on validation` or `by cross-validation`.
+    """
+    name, gain, error = f"Round {told['round']}", float(told["gain"]), float(told["gain_standard_error"])
+    before, after = (decimals(told[f"average_precision_{when}"]) for when in ("before", "after"))
+    size = f"{round(gain, 3) + 0.0:+.3f} ± {error:.3f}"  # + 0.0 makes -0 a 0
+    verb = "rose" if gain > error else "fell" if gain < -error else "went"
+    change = f"average precision {where} {verb} from {before} to {after} ({size}, one standard error)"
+    if told["counts"]:
+        if verb == "rose":
+            return f"{name} counted: {change}."
+        worth = "did harm" if verb == "fell" else "brought no detectable gain"
+        return f"{name} counted, because this strategy keeps every round, but {worth}: {change}."
+    if verb == "fell":
+        return f"{name} did harm: {change}. The network before it was kept."
+    return f"{name} brought no detectable gain ({size}): the network before it was kept."
+
+
 def some_of(names: Sequence[str], limit: int = 3) -> str:
     """The first few names, and how many more there are."""
     more = len(names) - limit

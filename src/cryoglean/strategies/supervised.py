@@ -4,9 +4,9 @@ It has the same augmentation, averaged weights, test-time views and threshold ru
 labels show only part of what there is: one defocus, one ice thickness, one crowding.
 """
 
-from cryoglean.recipe import Recipe, labelled_loss
+from cryoglean.recipe import Recipe
 
 
 def recipe() -> Recipe:
     """Labelled crops only (U-Net: Ronneberger 2015, arXiv 1505.04597)."""
-    return Recipe(name="supervised", source="arXiv 1505.04597", parts=(labelled_loss,))
+    return Recipe(name="supervised", source="arXiv 1505.04597")

@@ -22,6 +22,12 @@ DIAMETER = 12.0
 SHAPE = (200, 240)
 THRESHOLD = 0.5
 BORDER = 0.5 * DIAMETER
+ROUND = {
+    "round": 1, "counts": True, "average_precision_before": 0.7, "average_precision_after": 0.8, "gain": 0.1,
+    "gain_standard_error": 0.01, "offered": 5, "kept": 5, "particle_share": 0.03, "usage": 0.8,
+    "particle_usage": 0.024, "background_usage": 0.776, "precision": 0.9, "recall": 0.8, "background_precision": 0.99,
+    "prior": 0.025, "particles": {f"u-{place}": 10 + place for place in range(5)}, "states": [[]],
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Odd:
     has_events: bool = True
     phases: tuple[str, ...] = ("final",)
     is_cross_validated: bool = False
+    has_rounds: bool = True
 
 
 def spread(random, count):
@@ -104,6 +111,7 @@ def _write(folder: Path, odd: Odd, judged, labels: Picks, picks: Picks) -> Run:
         "strategy": "supervised", "threshold": THRESHOLD, "threshold_rule": "f1", "threshold_reason": "Best.",
         "best_step": 20, "particles_are_dark": True, "train": ["train"], "validation_on": list(judged),
         "is_cross_validated": odd.is_cross_validated, "validation": None, "wall_seconds": 3.0,
+        "rounds": [ROUND] if odd.has_rounds else [], "unlabelled": 5 if odd.has_rounds else 0,
     }  # fmt: skip
     if judged:
         truth = Picks.concatenate(labels.on(name) for name in judged)
