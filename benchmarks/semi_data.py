@@ -20,6 +20,7 @@ from real_data import SHARED, Bench, apoferritin, beta_galactosidase, simulated
 
 _SIMULATED_COUNT = 28
 _SIMULATED_TEST = 6
+_SEEDS = {"simulated": 2, "development": 3}
 REAL = ("bgal_quarter", "apoferritin_k0.05", "apoferritin_k0.1")
 SIMULATED = ("simulated_globule", "simulated_tetramer")
 
@@ -56,11 +57,13 @@ def draw(name: str, seed: int) -> Draw:
     """One draw of a set.
 
     Args:
-        name: one of `set_names()`, or `simulated_` and a molecule.
+        name: one of `set_names()`, or `simulated_` and a molecule; `development_` and a molecule is another simulation,
+            to choose settings on.
         seed: decides who is labelled.
     """
-    if name.startswith("simulated_"):
-        bench = simulated(name.removeprefix("simulated_"), _SIMULATED_COUNT, seed=2)
+    kind, _, molecule = name.partition("_")
+    if kind in _SEEDS:
+        bench = simulated(molecule, _SIMULATED_COUNT, _SEEDS[kind])
         names = _turned(bench, seed)
         rest, test = names[3:-_SIMULATED_TEST], names[-_SIMULATED_TEST:]
     else:

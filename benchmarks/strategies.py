@@ -127,12 +127,15 @@ def _score(run: Run, where: Draw, threshold: float) -> dict[str, Any]:
         picker.pick_micrograph(read_micrograph(bench.paths[name], bench.pixel_size_angstrom)) for name in test
     )
     ignore = None if bench.ignore is None else bench.ignore.of(test)
-    found = evaluate_picks(picks, bench.truth.of(test), bench.rules(), threshold=threshold, ignore=ignore).to_json()
+    truth, rules = bench.truth.of(test), bench.rules()
+    found = evaluate_picks(picks, truth, rules, threshold=threshold, ignore=ignore).to_json()
+    at_half = evaluate_picks(picks, truth, rules, threshold=0.5, ignore=ignore).total
     keys = ("f1", "precision", "recall", "best_f1", "average_precision", "threshold")
     per = [
         {key: row[key] for key in ("micrograph", "true_positives", "picks", "truth")} for row in found["per_micrograph"]
     ]
-    return {**{key: found[key] for key in keys}, "per_micrograph": per}
+    halves = {"recall_at_half": at_half.recall, "precision_at_half": at_half.precision, "f1_at_half": at_half.f1}
+    return {**{key: found[key] for key in keys}, **halves, "per_micrograph": per}
 
 
 def plan_table() -> list[Cell]:

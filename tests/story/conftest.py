@@ -16,7 +16,7 @@ EASY = {
 }  # fmt: skip
 FAST = [
     *("--set", "learn.steps=60", "--set", "learn.crop_pixels=96", "--set", "learn.precision=float32"),
-    *("--set", "pick.views=1", "--quiet"),
+    *("--set", "pick.views=1", "--strategy", "supervised", "--quiet"),
 ]
 
 

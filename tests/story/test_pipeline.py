@@ -23,7 +23,14 @@ from cryoglean.run import Run
 from cryoglean.settings import choose_settings
 
 DIAMETER_PIXELS = 45.0
-TINY = ["learn.steps=8", "learn.crop_pixels=64", "learn.validate_every=4", "pick.views=1", "learn.precision=float32"]
+TINY = [
+    "strategy=supervised",
+    "learn.steps=8",
+    "learn.crop_pixels=64",
+    "learn.validate_every=4",
+    "pick.views=1",
+    "learn.precision=float32",
+]
 
 
 def call(*words: object) -> int:

@@ -1,0 +1,209 @@
+"""Streams: one geometric operation for both views, state that is carried, weights that count."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cryoglean.learn.hardware import find_hardware
+from cryoglean.picks import Picks
+from cryoglean.prepare.normalize import Preparation, Prepared
+from cryoglean.prepare.rescale import Scale
+from cryoglean.prepare.split import Region, Split
+from cryoglean.pseudo.calibrate import prior_match
+from cryoglean.pseudo.guess import Knowledge
+from cryoglean.pseudo.labeller import Labeller
+from cryoglean.pseudo.select import confident
+from cryoglean.settings import resolve_settings
+from cryoglean.streams import Batch, Phase, Stream, add_losses, join_streams, labelled, pseudo_labelled, taught
+from cryoglean.targets import Targets
+from cryoglean.task import Task
+
+SIDE = 160
+STILL = (
+    "augment.strength=0", "augment.junk=0", "unlabelled.cutmix=0", "learn.crop_pixels=64", "learn.batch=2",
+    "unlabelled.batch=3", "learn.steps=10", "learn.precision=float32",
+)  # fmt: skip
+
+
+class Blur(nn.Module):
+    """A stand-in for a network: logits at every second pixel, the same for a turned picture turned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, image: Tensor) -> Tensor:
+        smooth = nn.functional.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
+        return self.gain * smooth[..., ::2, ::2]
+
+
+@pytest.fixture
+def make_phase() -> Callable[..., Phase]:
+    """A phase over one labelled and one unlabelled picture of noise with bright discs."""
+
+    def make(*assignments: str, **fields: object) -> Phase:
+        settings = resolve_settings([], [*STILL, *assignments])
+        rng = np.random.default_rng(0)
+        pictures = {name: _picture(name, rng) for name in ("seen", "unseen")}
+        xy = np.array([[40.0, 40.0], [80.0, 120.0], [120.0, 60.0]])
+        task = Task(
+            settings, find_hardware("float32"), Preparation(20.0, 20.0, 1.5, 5.0, particles_are_dark=False),
+            {"seen": pictures["seen"]}, Picks.of_one("seen", xy), Split(("seen",), ("seen",)),
+            tell=lambda _event: None, unlabelled={"unseen": pictures["unseen"]},
+        )  # fmt: skip
+        known = Knowledge(density=0.001, particle_pixels=10.0, positive_weight=3.0)
+        seen, unseen = task.learned(Region("seen")), task.unlearned(pictures["unseen"])
+        return replace(Phase(task, (seen,), (unseen,), (seen,), known), **fields)  # type: ignore[arg-type]
+
+    return make
+
+
+def _picture(name: str, rng: np.random.Generator) -> Prepared:
+    image = torch.from_numpy(rng.normal(0, 1, (SIDE, SIDE)).astype(np.float32))
+    valid = torch.ones((SIDE, SIDE), dtype=torch.bool)
+    return Prepared(name, image, valid, Scale(1.0, 1.0), (SIDE, SIDE))
+
+
+def batches(phase: Phase, stream: Stream, step: int = 9, network: nn.Module | None = None) -> tuple[Batch, ...]:
+    chosen = network or Blur()
+    return stream(phase)(chosen, chosen, step)
+
+
+def test_with_unvaried_views_the_teacher_agrees_with_itself(make_phase: Callable[..., Phase]) -> None:
+    """checks.md U14: geometry is shared, so without photometrics and with one network the loss is nothing."""
+    phase, network = make_phase(), Blur()
+
+    (batch,) = batches(phase, taught(Labeller(views=1), losses=("mse",)), network=network)
+    value, _ = add_losses(network(batch.images), batch.targets, ("mse",), phase.task)
+
+    assert float(value) < 1e-10
+
+
+@pytest.mark.parametrize("views", [2, 8])
+def test_more_views_of_an_equivariant_network_change_nothing(make_phase: Callable[..., Phase], views: int) -> None:
+    """At the rim the network sees less; there the views may differ."""
+    phase = make_phase()
+
+    (one,) = batches(phase, taught(Labeller(views=1)))
+    (many,) = batches(phase, taught(Labeller(views=views)))
+
+    inner = (..., slice(3, -3), slice(3, -3))
+    torch.testing.assert_close(many.targets.y[inner], one.targets.y[inner], atol=1e-5, rtol=0)
+
+
+def test_strong_views_change_the_picture_and_not_the_target(make_phase: Callable[..., Phase]) -> None:
+    calm, strong = make_phase(), make_phase("augment.strength=1")
+
+    (before,) = batches(calm, taught(Labeller(views=1)))
+    (after,) = batches(strong, taught(Labeller(views=1)))
+
+    torch.testing.assert_close(after.targets.y, before.targets.y)
+    assert float((after.images - before.images).abs().max()) > 0.1
+
+
+def test_nothing_is_taught_during_the_burn_in_or_without_unlabelled_micrographs(
+    make_phase: Callable[..., Phase],
+) -> None:
+    assert batches(make_phase(), taught(Labeller(views=1)), step=1) == ()
+    assert batches(make_phase(unlabelled=()), taught(Labeller(views=1))) == ()
+    assert batches(make_phase("unlabelled.weight=0"), taught(Labeller(views=1))) == ()
+    assert batches(make_phase(pseudo=()), pseudo_labelled()) == ()
+
+
+def test_two_views_share_the_weight_and_differ(make_phase: Callable[..., Phase]) -> None:
+    phase = make_phase("augment.strength=1")
+
+    first, second = batches(phase, taught(Labeller(views=1), views=2))
+
+    assert first.weight + second.weight == pytest.approx(1.0)
+    assert not torch.equal(first.images, second.images)
+    assert torch.equal(first.targets.y, second.targets.y)
+
+
+def test_the_teacher_may_be_the_student_and_keeps_its_mode(make_phase: Callable[..., Phase]) -> None:
+    student, teacher = Blur().train(), Blur().eval()
+    with torch.no_grad():
+        teacher.gain.fill_(-2.0)
+    phase = make_phase()
+    one, other = (
+        taught(Labeller(views=1), teacher_is=who)(phase)(student, teacher, 9)[0].targets.y  # type: ignore[arg-type]
+        for who in ("student", "average")
+    )
+
+    torch.testing.assert_close(one, 1 - other)
+    assert student.training
+
+
+def test_a_calibration_is_averaged_over_steps_and_remembered(make_phase: Callable[..., Phase]) -> None:
+    """One batch says little about a prior; what is remembered is what a checkpoint keeps."""
+    phase = make_phase()
+    stream = taught(Labeller(1, (prior_match(),)))(phase)
+    network = Blur()
+
+    stream(network, network, 8)
+    first = phase.memory["labeller.0"][0]
+    stream(network, network, 9)
+    second = phase.memory["labeller.0"][0]
+    fresh = taught(Labeller(1, (prior_match(),)))(make_phase())(network, network, 9)
+    alone = make_phase()
+    taught(Labeller(1, (prior_match(),)))(alone)(network, network, 9)
+
+    assert fresh
+    assert second == pytest.approx(0.9 * first + 0.1 * alone.memory["labeller.0"][0])
+    assert second != first
+
+
+def test_an_unsure_pixel_is_ignored(make_phase: Callable[..., Phase]) -> None:
+    """checks.md U16, through the stream."""
+    phase = make_phase()
+
+    (batch,) = batches(phase, taught(Labeller(1, (), confident(0.5, 0.7)), cutmix=False))
+    (soft,) = batches(phase, taught(Labeller(1), cutmix=False))
+
+    unsure = (soft.targets.y > 0.3) & (soft.targets.y < 0.7)
+    assert unsure.any()
+    assert float(batch.targets.w[unsure].max()) == 0
+
+
+def test_all_streams_go_through_the_student_at_once_and_weigh_what_they_should(
+    make_phase: Callable[..., Phase],
+) -> None:
+    phase = make_phase("unlabelled.weight=0.5")
+    seen: list[int] = []
+
+    class Counting(Blur):
+        def forward(self, image: Tensor) -> Tensor:
+            seen.append(len(image))
+            return super().forward(image)
+
+    student = Counting()
+    total, facts = join_streams(phase, (labelled(), pseudo_labelled()))(student, student, 3)
+
+    assert seen == [2 + 3]
+    expected = facts["bce"] + facts["dice"] + 0.5 * (facts["pseudo.bce"] + facts["pseudo.dice"])
+    assert float(total.detach()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_weight_of_a_stream_scales_its_loss_relative_to_the_others(make_phase: Callable[..., Phase]) -> None:
+    phase, network = make_phase(), Blur()
+
+    (whole,), (half,) = (batches(phase, labelled(weight), network=network) for weight in (1.0, 0.5))
+
+    assert (whole.weight, half.weight) == (1.0, 0.5)
+    assert torch.equal(whole.images, half.images)
+
+
+def test_targets_of_a_batch_do_not_depend_on_the_other_streams(make_phase: Callable[..., Phase]) -> None:
+    """Each stream draws from its own random numbers, so that labelled batches are the same in every strategy."""
+    phase = make_phase("augment.strength=1")
+
+    alone = batches(phase, labelled())
+    batches(phase, taught(Labeller(views=1)))
+    again = batches(phase, labelled())
+
+    assert torch.equal(alone[0].images, again[0].images)
+    assert isinstance(alone[0].targets, Targets)
