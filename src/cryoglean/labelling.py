@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,29 @@ class Harvest:
     Args:
         micrographs: those kept, with targets.
         obituary: numbers of the pseudo-labels; see `docs/explain/strategies.md`.
+        known: see `Knowledge`.
     """
 
-    micrographs: tuple[LearnedMicrograph, ...]
-    obituary: dict[str, Any]
+    micrographs: tuple[LearnedMicrograph, ...] = ()
+    obituary: dict[str, Any] = field(default_factory=dict)
+    known: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Teachers:
+    """Who labels, and what is known about them.
+
+    Args:
+        networks: their maps are averaged.
+        learned: regions that they learned from.
+        held: regions that they have not learned from; the same labeller is judged there.
+        known: stands in where no region is held out: what teachers of the same kind say and what is true.
+    """
+
+    networks: Sequence[nn.Module]
+    learned: Sequence[Region]
+    held: Sequence[Region]
+    known: Tensor | None = None
 
 
 def know(task: Task, regions: Sequence[Region], known: Tensor | None = None) -> Knowledge:
@@ -80,21 +99,19 @@ def look(task: Task, networks: Sequence[nn.Module], prepared: Prepared, views: i
     return Guess.from_views(torch.stack(maps)[:, None, None], valid[None, None])
 
 
-def harvest(
-    task: Task, labeller: Labeller, networks: Sequence[nn.Module], learned: Sequence[Region], held: Sequence[Region]
-) -> Harvest:
+def harvest(task: Task, labeller: Labeller, teachers: Teachers) -> Harvest:
     """Label all unlabelled micrographs, keep those within the budget, and say how good the labels are.
 
     Args:
         task: see `Task`.
         labeller: see `Labeller`.
-        networks: the teachers.
-        learned: regions that they learned from.
-        held: regions that they have not learned from; the same labeller is judged there.
+        teachers: see `Teachers`.
     """
-    held_guesses = [look(task, networks, task.prepared[region.name], labeller.views) for region in held]
-    truths = [_truth(task, region) for region in held]
-    knowledge = know(task, learned, _known(held_guesses, truths))
+    networks = teachers.networks
+    held_guesses = [look(task, networks, task.prepared[region.name], labeller.views) for region in teachers.held]
+    truths = [_truth(task, region) for region in teachers.held]
+    known = _known(held_guesses, truths) if teachers.held else teachers.known
+    knowledge = know(task, teachers.learned, known)
     guesses = {name: look(task, networks, one, labeller.views) for name, one in task.unlabelled.items()}
     sample = torch.cat([guess.sample() for guess in guesses.values()] or [torch.zeros(0)])
     states = labeller.fit(sample[:: max(len(sample) // _SAMPLE, 1)], knowledge)
@@ -116,7 +133,7 @@ def harvest(
         "prior": knowledge.soft_share,
         "states": [list(state) for state in states],
     }
-    return Harvest(tuple(made[place] for place in kept), obituary)
+    return Harvest(tuple(made[place] for place in kept), obituary, known)
 
 
 def _as_learned(task: Task, prepared: Prepared, targets: Targets, knowledge: Knowledge) -> LearnedMicrograph:
@@ -142,13 +159,13 @@ def _truth(task: Task, region: Region) -> Targets:
     return Targets(learned.y[step, step][None, None], learned.w[step, step][None, None])
 
 
-def _known(guesses: Sequence[Guess], truths: Sequence[Targets]) -> Tensor | None:
+def _known(guesses: Sequence[Guess], truths: Sequence[Targets]) -> Tensor:
     """(k, 2) what teachers say and what is true on held-out pixels."""
     pairs = [
         torch.stack([guess.probability[truth.w > 0], truth.y[truth.w > 0]], dim=1)
         for guess, truth in zip(guesses, truths, strict=True)
     ]
-    return torch.cat(pairs) if pairs else None
+    return torch.cat(pairs)
 
 
 def _judge(targets: Targets, truth: Targets) -> NDArray[np.float64]:

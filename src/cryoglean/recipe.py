@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from pydantic import ValidationError, validate_call
-from torch import nn
+from torch import Tensor, nn
 
 from cryoglean.errors import SettingsError, did_you_mean
 from cryoglean.evaluate.gain import Gain, compare_picks
 from cryoglean.evaluate.score import evaluate_picks
-from cryoglean.labelling import Harvest, harvest, know
+from cryoglean.labelling import Harvest, Teachers, harvest, know
 from cryoglean.learn.checkpoint import load_tensors, pack_network, save_tensors, unpack_network
 from cryoglean.learn.loop import Fit, LoopPlan, Validate, fit
 from cryoglean.learn.picker import Picker
@@ -57,10 +58,10 @@ class Recipe:
         name: the card's name.
         source: the paper (doi or arXiv) or note that it is from.
         streams: of the first training; by default the labelled crops alone, which is the supervised baseline.
-        rounds: one after the other, until one does not count.
+        rounds: one after the other; the best is the result.
         pretrain: streams of a training before, without labels.
         members: networks of the first training that teach together in the first round; the first one picks.
-        looks_online: whether the first training's streams look at unlabelled micrographs.
+        stops_without_gain: whether a round that does not count is the last one.
     """
 
     name: str
@@ -69,12 +70,12 @@ class Recipe:
     rounds: tuple[Round, ...] = ()
     pretrain: tuple[Stream, ...] = ()
     members: int = 1
-    looks_online: bool = False
+    stops_without_gain: bool = True
 
     @property
     def is_semi(self) -> bool:
         """Whether unlabelled micrographs are looked at at all."""
-        return bool(self.rounds) or bool(self.pretrain) or self.looks_online
+        return bool(self.rounds) or bool(self.pretrain)
 
 
 def read_recipe(strategy: str, options: Mapping[str, Any]) -> Recipe:
@@ -136,10 +137,19 @@ class _Branch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Generation:
-    """All branches after one round."""
+    """All branches after a round.
+
+    Args:
+        fits: of each branch; several only after the first training of an ensemble.
+        picks: on everything held out.
+        obituary: of the pseudo-labels that the first branch learned from.
+        known: what their teachers said and what is true; see `Knowledge`.
+    """
 
     fits: tuple[tuple[Fit, ...], ...]
     picks: Picks
+    obituary: dict[str, Any] = field(default_factory=dict)
+    known: Tensor | None = None
 
 
 def run_recipe(recipe: Recipe, task: Task) -> Trained:
@@ -157,27 +167,31 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
     held = tuple(Region(name) for name in task.split.validation)
     final = _Branch("final", Fold(whole, held))
     branches = [_Branch(f"fold-{place + 1}", fold) for place, fold in enumerate(task.split.folds)] or [final]
-    rounds = recipe.rounds if task.unlabelled else ()
     best = _begin(recipe, task, branches)
     told: list[dict[str, Any]] = []
-    counted = 0
-    for number, step in enumerate(rounds, 1):
-        new, obituary = _go_on(recipe, task, branches, number, best)
+    counted: list[tuple[int, _Generation]] = []
+    for number, step in enumerate(recipe.rounds if task.unlabelled else (), 1):
+        new = _go_on(recipe, task, branches, number, best)
         gain = _compare(task, branches, best.picks, new.picks)
         counts = step.counts == "always" or gain.is_clear
-        told.append({"round": number, "counts": counts, **gain.to_json(), **obituary})
+        told.append({"round": number, "counts": counts, **gain.to_json(), **new.obituary})
         task.tell({"event": "round", **told[-1]})
-        if not counts:
+        if counts:
+            best = new
+            counted.append((number, new))
+        elif recipe.stops_without_gain:
             break
-        best, counted = new, number
-    if task.split.folds:
-        chosen = _begin(recipe, task, [final])
-        for number in range(1, counted + 1):
-            chosen, _ = _go_on(recipe, task, [final], number, chosen)
-    else:
-        chosen = best
+    chosen = _finish(recipe, task, final, counted) if task.split.folds else best
     fitted = chosen.fits[0][0]
     return Trained(task.picker(fitted.network), best.picks, fitted.best_step, tuple(told))
+
+
+def _finish(recipe: Recipe, task: Task, final: _Branch, counted: Sequence[tuple[int, _Generation]]) -> _Generation:
+    """The final network, which nothing is held out from, through the rounds that counted for the folds."""
+    chosen = _begin(recipe, task, [final])
+    for number, of_folds in counted:
+        chosen = _go_on(recipe, task, [final], number, replace(chosen, known=of_folds.known))
+    return chosen
 
 
 def _begin(recipe: Recipe, task: Task, branches: Sequence[_Branch]) -> _Generation:
@@ -193,25 +207,24 @@ def _begin(recipe: Recipe, task: Task, branches: Sequence[_Branch]) -> _Generati
     return _Generation(tuple(fits), _pick(task, branches, [members[0] for members in fits]))
 
 
-def _go_on(
-    recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int, before: _Generation
-) -> tuple[_Generation, dict[str, Any]]:
-    """One round of each branch; the obituary is that of the first."""
+def _go_on(recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int, before: _Generation) -> _Generation:
+    """One round of each branch."""
     fits, harvests = [], []
     step = recipe.rounds[number - 1]
-    for branch, teachers in zip(branches, before.fits, strict=True):
-        made = Harvest((), {})
+    for branch, fitted in zip(branches, before.fits, strict=True):
+        made = Harvest()
         if step.labeller is not None:
-            networks = [teacher.network for teacher in teachers]
-            made = harvest(task, step.labeller, networks, branch.fold.train, branch.fold.validation)
+            networks = [one.network for one in fitted]
+            teachers = Teachers(networks, branch.fold.train, branch.fold.validation, before.known)
+            made = harvest(task, step.labeller, teachers)
         plan = _Plan(step.streams, _pretrain(recipe, task, branch), made, salt=100 * number)
         fits.append((_run_phase(task, replace(branch, name=f"{branch.name}-round-{number}"), plan),))
         harvests.append(made)
-        is_told = branch is branches[0] and not (task.split.folds and branch.name == "final")
-        if task.keep_examples is not None and is_told and made.micrographs:
-            task.keep_examples(number, made.micrographs)
+    if task.keep_examples is not None and branches[0].fold.validation and harvests[0].micrographs:
+        task.keep_examples(number, harvests[0].micrographs)
+    known = [made.known for made in harvests if made.known is not None]
     picks = _pick(task, branches, [members[0] for members in fits])
-    return _Generation(tuple(fits), picks), harvests[0].obituary
+    return _Generation(tuple(fits), picks, harvests[0].obituary, torch.cat(known) if known else None)
 
 
 def _pretrain(recipe: Recipe, task: Task, branch: _Branch) -> nn.Module | None:
@@ -234,7 +247,7 @@ class _Plan:
 
     streams: tuple[Stream, ...]
     start: nn.Module | None = None
-    made: Harvest = field(default_factory=lambda: Harvest((), {}))
+    made: Harvest = field(default_factory=Harvest)
     salt: int = 0
 
 

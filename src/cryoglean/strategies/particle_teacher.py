@@ -17,4 +17,4 @@ def recipe(*, views: int = 2, is_soft: bool = True) -> Recipe:
     calibrate, select = (undo_loss(), prior_match()), particles(is_soft=is_soft)
     online = Round(None, (labelled(), taught(Labeller(views, calibrate, select))))
     offline = Round(Labeller(8, calibrate, select))
-    return Recipe("particle_teacher", "arXiv 1911.04252", rounds=(online, offline))
+    return Recipe("particle_teacher", "arXiv 1911.04252", rounds=(online, offline), stops_without_gain=False)

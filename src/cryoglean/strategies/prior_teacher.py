@@ -15,4 +15,6 @@ def recipe(*, views: int = 2) -> Recipe:
     """Online guesses from `views` views; offline from eight."""
     calibrate = (undo_loss(), prior_match())
     online = Round(None, (labelled(), taught(Labeller(views, calibrate))))
-    return Recipe("prior_teacher", "arXiv 1911.04252", rounds=(online, Round(Labeller(8, calibrate))))
+    return Recipe(
+        "prior_teacher", "arXiv 1911.04252", rounds=(online, Round(Labeller(8, calibrate))), stops_without_gain=False
+    )
