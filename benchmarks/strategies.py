@@ -4,7 +4,7 @@
     python benchmarks/strategies.py table --workers 2 --worker 1
     python benchmarks/write_strategies.py                              # docs/strategies.md
 
-Plans: `table` (all cards, 200 steps a training, two sets, 3 seeds), `recommended` (supervised, recommended and oracle
+Plans: `table` (all cards, 150 steps a training, two sets, 3 seeds), `recommended` (supervised, recommended and oracle
 at full effort, five sets, 5 seeds), `ablation` (recommended, one part out at a time), `start` (supervised from the
 general and from a random start, 1, 2 and 5 labelled). A seed draws who is labelled, too (`semi_data.py`). Rounds after
 the first begin with the supervised network of the same cell, trained once. Seconds are CPU-seconds of one thread.
@@ -37,7 +37,7 @@ from semi_data import Draw, draw, set_names
 RESULTS = Path(__file__).parent / "results"
 CACHE = Path(tempfile.gettempdir()) / "cryoglean_supervised"
 TABLE_SETS = ("apoferritin_k0.05", "simulated_globule")
-TABLE_STEPS = 200
+TABLE_STEPS = 150
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _score(run: Run, where: Draw, threshold: float) -> dict[str, Any]:
 
 
 def plan_table() -> list[Cell]:
-    """All cards and variants, 200 steps a training, two sets, three seeds; random starts of three of them."""
+    """All cards and variants, 150 steps a training, two sets, three seeds; random starts of three of them."""
     steps = (f"learn.steps={TABLE_STEPS}",)
     lines: list[tuple[str, str, dict[str, Any], tuple[str, ...], bool]] = [
         ("supervised", "supervised", {}, steps, False),

@@ -102,7 +102,7 @@ def per_seed(rows: list[Row]) -> list[str]:
 
 def write_table(rows: list[Row]) -> str:
     """All cards on two sets."""
-    parts = ["## All strategies, 200 steps a training", "",
+    parts = ["## All strategies, 150 steps a training", "",
              "Gain of the round: in average precision on validation, mean over seeds, before it is decided whether the",
              "round counts; where it does not, the supervised network is the result. Recall at 0.5: of the test picks",
              "with the score 0.5 or more, as the notes cut. Relative recall: on validation, at the chosen threshold,",

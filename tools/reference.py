@@ -33,6 +33,7 @@ def pages() -> dict[str, str]:
         "commands.md": _page("Commands", commands_page()),
         "settings.md": _page("Settings", settings_page()),
         "cards.md": _page("Cards", cards_page()),
+        "strategies.md": _page("Strategies", strategies_page()),
         "python.md": _page("Python", python_page()),
     }
 
@@ -159,6 +160,19 @@ def _values(field: Mapping[str, Any]) -> str:
 
 def _as_yaml(value: Any) -> str:
     return "" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`".replace('`"', "`").replace('"`', "`")
+
+
+def strategies_page() -> str:
+    """Every strategy: idea, source, when it fails, what the notes measured, and its options."""
+    start = "How they compare: [strategies, compared](../strategies.md). Set an option with `--set options.name=value`."
+    parts = [start]
+    for name in card_names("strategies"):
+        card = load_card("strategies", name)
+        options = [f"`{one.name}={one.default}`" for one in inspect.signature(card.recipe).parameters.values()]
+        said = inspect.cleandoc(card.__doc__ or "")
+        what = " ".join((card.recipe.__doc__ or "").split())
+        parts.append(f"## {name}\n\n{said}\n\nOptions: {', '.join(options) or 'none'}. {what}")
+    return "\n\n".join(parts)
 
 
 def _sentence(text: str) -> str:

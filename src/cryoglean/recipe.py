@@ -23,7 +23,7 @@ from cryoglean.labelling import Harvest, Teachers, harvest, know
 from cryoglean.learn.checkpoint import load_tensors, pack_network, save_tensors, unpack_network
 from cryoglean.learn.loop import Fit, LoopPlan, Validate, fit
 from cryoglean.learn.picker import Picker
-from cryoglean.learn.start import choose_start, start_network, take_all_but_last_layer
+from cryoglean.learn.start import choose_start, start_network, take_weights
 from cryoglean.picks import Picks
 from cryoglean.prepare.split import Fold, Region
 from cryoglean.pseudo.labeller import Labeller
@@ -43,11 +43,13 @@ class Round:
         labeller: what becomes of the teacher's maps; None: nothing is labelled beforehand, the streams do it.
         streams: of the student.
         counts: `gain`: only if validation average precision rises by more than one standard error; `always`.
+        goes_on: whether the student begins with the teacher's weights, and not afresh.
     """
 
     labeller: Labeller | None = field(default_factory=Labeller)
     streams: tuple[Stream, ...] = field(default_factory=lambda: (labelled(), pseudo_labelled()))
     counts: Literal["gain", "always"] = "gain"
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,8 @@ def _go_on(recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int,
             networks = [one.network for one in fitted]
             teachers = Teachers(networks, branch.fold.train, branch.fold.validation, before.known)
             made = harvest(task, step.labeller, teachers)
-        plan = _Plan(step.streams, _pretrain(recipe, task, branch), made, salt=100 * number)
+        start = fitted[0].network if step.goes_on else _pretrain(recipe, task, branch)
+        plan = _Plan(step.streams, start, step.goes_on, made, salt=100 * number)
         fits.append((_run_phase(task, replace(branch, name=f"{branch.name}-round-{number}"), plan),))
         harvests.append(made)
     if task.keep_examples is not None and branches[0].fold.validation and harvests[0].micrographs:
@@ -240,13 +243,15 @@ class _Plan:
 
     Args:
         streams: of the student.
-        start: its first weights, but for the last layer; None: those of the settings.
+        start: its first weights; None: those of the settings.
+        is_whole: whether the last layer is taken from `start`, too.
         made: pseudo-labels.
         salt: makes the batches other ones.
     """
 
     streams: tuple[Stream, ...]
     start: nn.Module | None = None
+    is_whole: bool = False
     made: Harvest = field(default_factory=Harvest)
     salt: int = 0
 
@@ -261,7 +266,7 @@ def _run_phase(task: Task, branch: _Branch, plan: _Plan) -> Fit:
         unpack_network(network, tensors, "best")
         return Fit(task.hardware.place(network).eval(), facts["best_step"], facts["best_score"])
     if plan.start is not None:
-        take_all_but_last_layer(network, plan.start)
+        take_weights(network, plan.start, but_last_layer=not plan.is_whole)
     within = Phase(
         task,
         labelled=tuple(task.learned(region) for region in branch.fold.train),

@@ -46,7 +46,7 @@ def options() -> dict[str, set[str]]:
     }
 
 
-@pytest.mark.parametrize("name", ["commands.md", "settings.md", "cards.md", "python.md"])
+@pytest.mark.parametrize("name", ["commands.md", "settings.md", "cards.md", "strategies.md", "python.md"])
 def test_the_reference_is_what_make_docs_writes(name: str) -> None:
     made = load_tool("reference").pages()
 

@@ -97,11 +97,17 @@ def start_network(settings: Settings) -> nn.Module:
     return build_network(settings.model, settings.seed) if name == "random" else load_start(name, settings.model)
 
 
-def take_all_but_last_layer(network: nn.Module, source: nn.Module) -> None:
-    """Give a network the weights of another one of its kind, but for its last convolution: that belongs to the task."""
+def take_weights(network: nn.Module, source: nn.Module, *, but_last_layer: bool = False) -> None:
+    """Give a network the weights of another one of its kind.
+
+    Args:
+        network: is changed.
+        source: stays as it is.
+        but_last_layer: whether the last convolution is left out: that belongs to the task.
+    """
     last = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)][-1]
-    kept = {name: value for name, value in network.state_dict().items() if name.startswith(f"{last}.")}
-    network.load_state_dict({**source.state_dict(), **kept})
+    own = {name: value for name, value in network.state_dict().items() if name.startswith(f"{last}.")}
+    network.load_state_dict({**source.state_dict(), **(own if but_last_layer else {})})
 
 
 def general_picker(
