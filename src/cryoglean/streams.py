@@ -87,6 +87,9 @@ Draw = Callable[[nn.Module, nn.Module, int], tuple[Batch, ...]]
 
 Stream = Callable[[Phase], Draw]
 
+Look = Literal["plain", "varied", "mixed"]
+"""Of unlabelled crops: as they are; varied as labelled ones are; or varied and mixed, as `unlabelled.cutmix` says."""
+
 
 def join_streams(phase: Phase, streams: tuple[Stream, ...]) -> Objective:
     """The objective of a phase: one forward over all batches, then each batch's own loss."""
@@ -142,16 +145,13 @@ def labelled(weight: float = 1.0) -> Stream:
     return start
 
 
-def pseudo_labelled(
-    *, losses: tuple[str, ...] | None = None, weight: float = 1.0, cutmix: bool = True, strong: bool = True
-) -> Stream:
+def pseudo_labelled(*, losses: tuple[str, ...] | None = None, weight: float = 1.0, look: Look = "mixed") -> Stream:
     """Crops of unlabelled micrographs with the last round's targets.
 
     Args:
         losses: cards; None: those of the settings.
         weight: times `unlabelled.weight`.
-        cutmix: whether crops are mixed with each other, as `unlabelled.cutmix` says.
-        strong: whether the crops' look is varied.
+        look: see `Look`.
     """
 
     def start(phase: Phase) -> Draw:
@@ -163,12 +163,9 @@ def pseudo_labelled(
                 return ()
             generator = phase.generator(micro_step, 1)
             crops = _cut(phase, phase.pseudo, learn, generator)
-            if strong:
+            if look != "plain":
                 crops = _dirty(phase, crops, generator)
-            images = _vary(phase, crops, generator) if strong else crops.images
-            targets = crops.targets
-            if cutmix:
-                images, targets = _mix(phase, images, targets, generator)
+            images, targets = _see(phase, crops, crops.targets, look, generator)
             chosen = settings.loss.terms if losses is None else losses
             facts = {"particle_share": _share(targets)}
             return (Batch("pseudo", images, targets, chosen, weight * choice.weight, facts),)
@@ -185,7 +182,7 @@ def taught(
     weight: float = 1.0,
     teacher_is: Literal["average", "student"] = "average",
     views: int = 1,
-    cutmix: bool = True,
+    look: Look = "mixed",
 ) -> Stream:
     """Crops of unlabelled micrographs whose targets the teacher makes at each step, from the same crops unvaried.
 
@@ -197,7 +194,7 @@ def taught(
         weight: times `unlabelled.weight`, after the ramp.
         teacher_is: the averaged network, or the student itself.
         views: strong views of each crop; they share the weight.
-        cutmix: whether strong views are mixed, as `unlabelled.cutmix` says.
+        look: of the strong views, see `Look`.
     """
 
     def start(phase: Phase) -> Draw:
@@ -215,9 +212,7 @@ def taught(
             guess, targets = _label(phase, labeller, guess)
             batches = []
             for view in range(views):
-                images, mixed = _vary(phase, crops, generator), targets
-                if cutmix:
-                    images, mixed = _mix(phase, images, targets, generator)
+                images, mixed = _see(phase, crops, targets, look, generator)
                 facts = {"particle_share": _share(mixed), "usage": float(mixed.w.mean())} if view == 0 else {}
                 batches.append(Batch("taught", images, mixed, losses, factor / views, facts))
             return tuple(batches)
@@ -294,7 +289,13 @@ def _vary(phase: Phase, crops: Crops, generator: torch.Generator) -> Tensor:
     return vary_look(crops, phase.task.settings.augment, phase.task.preparation.particle_pixels, generator)
 
 
-def _mix(phase: Phase, images: Tensor, targets: Targets, generator: torch.Generator) -> tuple[Tensor, Targets]:
+def _see(
+    phase: Phase, crops: Crops, targets: Targets, look: Look, generator: torch.Generator
+) -> tuple[Tensor, Targets]:
+    """The crops as the student sees them, and their targets."""
+    images = crops.images if look == "plain" else _vary(phase, crops, generator)
+    if look != "mixed":
+        return images, targets
     task = phase.task
     seam = task.settings.targets.core_diameters * task.preparation.particle_pixels / task.stride
     share = task.settings.unlabelled.cutmix

@@ -1,6 +1,20 @@
-"""A toy of which everything is known: what our engine must show there, and what must harm it (checks.md B5).
+"""A toy of which everything is known: what our engine must show there (checks.md B5).
 
-MEASURED
+One labelled micrograph of six three-lobed particles between eight round blobs, 20 unlabelled ones, 30 for test; 350
+steps of a small network with random first weights. Rounds count always, so that they are seen.
+
+Measured 2026-11-23 (torch 2.13 on a CPU, 1 thread), average precision with 8 views (1 view), seeds 0, 1, 2:
+supervised .698 .235 .623, mean .519 (.658 .197 .523, mean .459); oracle (the unlabelled ones labelled too) .845 .813
+.541, mean .733 (.667); soft calibrated round .751 .314 .742, mean .602 (.581); hard uncalibrated round .757 .262 .700,
+mean .573 (.533). Targets and what a trained network says of the strong view: correlation .79 to .96, mirrored .01 to
+.26 (five batches).
+
+Not shown by this toy, and so not asserted: that an online stream with mirrored targets is worse than a right one.
+Mean Teacher (weight 30) .578 .113 .260, with mirrored targets .517 .114 .372; with prior-matched cross entropy (seeds
+0, 2) .559 .461, mirrored .552 .488; with five labelled micrographs (seeds 0, 2) supervised .851 .683, Mean Teacher .738
+.506, mirrored .809 .678. So short a training is harmed by every online stream, right or wrong. A soft round with
+mirrored targets: .782 .186 .713, mean .560, above supervised: the first training's seed matters as much as the round
+(the oracle of seed 2 is an unlucky one), and differences below .1 of three seeds are noise.
 """
 
 import shutil
@@ -10,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
-from torch import nn
 
 from cryoglean.evaluate.score import evaluate_picks
 from cryoglean.learn.hardware import find_hardware
@@ -25,8 +39,7 @@ from cryoglean.pseudo.calibrate import platt
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.recipe import Recipe, Round, read_recipe, run_recipe
 from cryoglean.settings import resolve_settings
-from cryoglean.streams import Batch, Draw, Phase, Stream, labelled, taught
-from cryoglean.targets import Targets
+from cryoglean.streams import Phase, taught
 from cryoglean.task import Task, region_labels, validation_rules
 
 pytestmark = pytest.mark.slow
@@ -41,34 +54,13 @@ SETTINGS = (
     "learn.ema_decay=0.97", "learn.near_particles=0.9", "learn.start=random", "learn.precision=float32",
     "augment.strength=0.5", "model.name=lean", "model.widths=[12, 16, 24]", "pick.views=1",
 )  # fmt: skip
-ONLINE = taught(Labeller(1), losses=("mse",), weight=30.0, cutmix=False)
-
 Scores = Mapping[tuple[str, int], NDArray[np.float64]]
 """Average precision on the test micrographs by (arm, views): a value for each seed."""
-
-
-def askew(stream: Stream) -> Stream:
-    """The stream with targets that are mirrored, and pictures that are not: a mistake to be caught."""
-
-    def start(phase: Phase) -> Draw:
-        draw = stream(phase)
-
-        def drawn(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Batch, ...]:
-            return tuple(
-                replace(one, targets=Targets(one.targets.y.flip(-1), one.targets.w.flip(-1)))
-                for one in draw(student, teacher, micro_step)
-            )
-
-        return drawn
-
-    return start
 
 
 ROUNDS = {
     "soft": Round(Labeller(8, (platt(),)), counts="always"),
     "hard": replace(read_recipe("low_threshold", {}).rounds[0], counts="always"),
-    "aligned": Round(None, (labelled(), ONLINE), counts="always"),
-    "misaligned": Round(None, (labelled(), askew(ONLINE)), counts="always"),
 }
 
 
@@ -158,7 +150,42 @@ def run_arms(seed: int, folder: Path) -> dict[tuple[str, int], float]:
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> Scores:
     runs = [run_arms(seed, tmp_path_factory.mktemp(f"seed_{seed}")) for seed in SEEDS]
-    found = {key: np.array([run[key] for run in runs]) for key in runs[0]}
-    for (name, views), values in found.items():  # shown by `pytest -rA`
-        print(f"{name} {views} {values.mean():.3f}", *(f"{value:.3f}" for value in values))  # noqa: T201
-    return found
+    return {key: np.array([run[key] for run in runs]) for key in runs[0]}
+
+
+def test_more_labels_help(scores: Scores) -> None:
+    """There is a gap for unlabelled micrographs to close, and the toy is neither too easy nor hopeless."""
+    assert 0.25 < scores["supervised", 8].mean() < 0.7, scores
+    assert scores["oracle", 8].mean() >= scores["supervised", 8].mean() + 0.05, scores
+
+
+def test_eight_views_pick_better_than_one(scores: Scores) -> None:
+    assert scores["supervised", 8].mean() >= scores["supervised", 1].mean() + 0.02, scores
+
+
+def test_a_round_of_soft_calibrated_labels_is_not_worse_than_none(scores: Scores) -> None:
+    assert scores["soft", 8].mean() >= scores["supervised", 8].mean() - 0.03, scores
+
+
+def test_hard_uncalibrated_labels_are_not_better_than_soft_calibrated_ones(scores: Scores) -> None:
+    assert scores["hard", 8].mean() <= scores["soft", 8].mean() + 0.02, scores
+
+
+def test_online_targets_lie_on_the_varied_picture_and_mirrored_ones_beside_it(tmp_path: Path) -> None:
+    """What a trained network says of a strong view is what it was taught there; a mirrored target is the control."""
+    toy = make_toy(0)
+    task = make_task(toy, 0, tmp_path)
+    network = run_recipe(read_recipe("supervised", {}), task).picker.network
+    phase = Phase(task, labelled=(), unlabelled=tuple(task.unlearned(one) for one in task.unlabelled.values()))
+    draw = taught(Labeller(1), losses=("mse",), look="varied")(phase)
+    batches = [batch for step in range(300, 350, 10) for batch in draw(network, network, step)]
+    with torch.no_grad():
+        said = torch.cat([torch.sigmoid(network(batch.images)) for batch in batches]).flatten()
+    targets = torch.cat([batch.targets.y for batch in batches])
+
+    aligned, mirrored = (
+        float(torch.corrcoef(torch.stack([said, each.flatten()]))[0, 1]) for each in (targets, targets.flip(-1))
+    )
+
+    assert aligned >= 0.7
+    assert mirrored <= 0.35

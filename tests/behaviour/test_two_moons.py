@@ -1,9 +1,19 @@
-"""Two moons with a handful of labels: what consistency must gain there (checks.md B4).
+"""Two moons with a handful of labels: what unlabelled points bring with noise, and do not without (checks.md B4).
 
-Our own parts, a point standing for a crop of 1 x 1: averaged teacher, ramp, losses, selection. PLACEHOLDER
+Our own parts, a point standing for a crop of 1 x 1 pixels: averaged network, ramp, losses, selection. The averaged
+network is judged in every arm.
+
+Measured 2026-11-23 (torch 2.13 on a CPU, 1 thread), accuracy on all points:
+noise 0.06, 4 labels a class, 5 seeds: supervised .901 [.881 .802 .928 .954 .939], Mean Teacher .945
+[.930 .799 1.000 .999 .999], FixMatch .964 [.999 .823 1.000 .998 1.000];
+noise 0.1, 3 labels a class, 8 seeds: supervised .781 [.546 .860 .851 .794 .835 .853 .755 .751], self-training without
+noise .800 [.629 .841 .811 .817 .984 .838 .765 .712].
+The bands are those of checks.md. Two of them are just met: Mean Teacher gains .045 of .04, self-training .019 of .02
+(one seed of eight makes all of it). They depend on the learning rate: at 1e-3 the gains are .040 (Mean Teacher), .023
+(FixMatch) and .025 (self-training).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +35,7 @@ make_moons = pytest.importorskip("sklearn.datasets").make_moons
 pytestmark = pytest.mark.slow
 
 STEPS = 1500
+RATE = 3e-3
 BATCH = 256
 LOSS = LossSettings(positive_weight=1.0)
 CONFIDENT = confident(trust_above=0.95)
@@ -48,6 +59,10 @@ class Moons:
         places = [random.choice(np.flatnonzero(classes == one), self.per_class, replace=False) for one in (0, 1)]
         x = torch.from_numpy(points.astype(np.float32))[:, :, None, None]
         return x, torch.from_numpy(classes.astype(np.float32))[:, None, None, None], np.concatenate(places)
+
+
+EASY = Moons(noise=0.06, per_class=4, seeds=5)
+HARD = Moons(noise=0.1, per_class=3, seeds=8)
 
 
 class Points(nn.Module):
@@ -97,7 +112,7 @@ def sure_labels(network: nn.Module, x: Tensor) -> Targets:
 
 
 def learn(moons: Moons, seed: int, term: Term) -> float:
-    """The accuracy on all points; the averaged network's with Mean Teacher."""
+    """The accuracy of the averaged network on all points."""
     torch.manual_seed(seed)
     x, classes, places = moons.draw(seed)
     said = Targets(classes[places], torch.ones_like(classes[places]))
@@ -116,4 +131,28 @@ def learn(moons: Moons, seed: int, term: Term) -> float:
         return float(((average.network(x) > 0) == (classes > 0.5)).float().mean())
 
 
-RATE = 0.003
+def learn_all(moons: Moons, term: Term) -> NDArray[np.float64]:
+    """An accuracy for each seed."""
+    return np.array([learn(moons, seed, term) for seed in range(moons.seeds)])
+
+
+@pytest.fixture(scope="module")
+def supervised() -> NDArray[np.float64]:
+    torch.set_num_threads(1)
+    return learn_all(EASY, nothing)
+
+
+@pytest.mark.parametrize("term", [mean_teacher, fixmatch])
+def test_agreeing_under_noise_gains_and_harms_no_seed(term: Term, supervised: NDArray[np.float64]) -> None:
+    gain = learn_all(EASY, term) - supervised
+
+    assert gain.mean() >= 0.04, gain
+    assert gain.min() >= -0.03, gain
+
+
+def test_self_training_without_noise_gains_nothing() -> None:
+    """Its own labels for the very same points: on average it stays where it was."""
+    torch.set_num_threads(1)
+    gain = learn_all(HARD, self_training) - learn_all(HARD, nothing)
+
+    assert abs(gain.mean()) <= 0.02, gain

@@ -21,7 +21,7 @@ def recipe(
     """At most `cap` times as many micrographs as are labelled."""
     if variant == "notes":
         labeller = Labeller(1, (), dual(particle, background), top_k(cap, by_balance))
-        each = Round(labeller, (labelled(), pseudo_labelled(cutmix=False)), counts="always")
+        each = Round(labeller, (labelled(), pseudo_labelled(look="varied")), counts="always")
     else:
         each = Round(Labeller(8, (platt(),), dual(particle, background), stratified(cap, by_stability)))
     return Recipe("class_balanced", "arXiv 2102.09559", rounds=(each,))

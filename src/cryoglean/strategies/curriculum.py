@@ -21,7 +21,7 @@ def recipe(
     thresholds: tuple[float, ...] = (0.90, 0.75, 0.60),
 ) -> Recipe:
     """`shares` of the expected particle pixels (notes: `thresholds` on mean confidence), one a round."""
-    streams = (labelled(), pseudo_labelled(cutmix=False))
+    streams = (labelled(), pseudo_labelled(look="varied"))
     notes = [Round(Labeller(1, (), everything(), above(at, by_confidence)), streams, "always") for at in thresholds]
     corrected = [Round(Labeller(8, (platt(),), quantile(share, share))) for share in shares]
     return Recipe("curriculum", "arXiv 2001.06001", rounds=tuple(notes if variant == "notes" else corrected))

@@ -17,7 +17,7 @@ def recipe(*, variant: Variant = "corrected", members: int = 3) -> Recipe:
     """`members` networks, 3 to 5."""
     if variant == "notes":
         labeller = Labeller(1, (), consensus(particle=1.0, background=1e-3))
-        each = Round(labeller, (labelled(), pseudo_labelled(cutmix=False)), counts="always")
+        each = Round(labeller, (labelled(), pseudo_labelled(look="varied")), counts="always")
     else:
         each = Round(Labeller(8, (), consensus()))
     return Recipe("ensemble", "arXiv 1612.01474", rounds=(each,), members=members)

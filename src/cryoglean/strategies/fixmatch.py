@@ -17,7 +17,7 @@ from cryoglean.streams import labelled, taught
 def recipe(*, variant: Variant = "corrected", trust_above: float = 0.70, share: float = 0.8) -> Recipe:
     """The surest `share` of each class (notes: max(p, 1 - p) of at least `trust_above`)."""
     if variant == "notes":
-        stream = taught(Labeller(1, (), confident(0.5, trust_above)), teacher_is="student", cutmix=False)
+        stream = taught(Labeller(1, (), confident(0.5, trust_above)), teacher_is="student", look="varied")
         each = Round(None, (labelled(), stream), counts="always")
     else:
         labeller = Labeller(1, (undo_loss(), prior_match()), quantile(share, share))

@@ -13,5 +13,5 @@ from cryoglean.streams import labelled, taught
 
 def recipe(*, particle_above: float = 0.70, weight: float = 1.0) -> Recipe:
     """Particle from `particle_above` on, background below; the result counts whatever it is."""
-    stream = taught(Labeller(1, (), everything(particle_above)), weight=weight, teacher_is="student", cutmix=False)
+    stream = taught(Labeller(1, (), everything(particle_above)), weight=weight, teacher_is="student", look="varied")
     return Recipe("fixmatch_naive", "arXiv 2001.07685", rounds=(Round(None, (labelled(), stream), counts="always"),))

@@ -18,7 +18,7 @@ def recipe(*, variant: Variant = "corrected", ratio: float = 1.0, trust_above: f
     """`ratio` times as many micrographs as are labelled."""
     if variant == "notes":
         labeller = Labeller(1, (), everything(), top_k(ratio, by_confidence, trust_above))
-        each = Round(labeller, (labelled(), pseudo_labelled(cutmix=False)), counts="always")
+        each = Round(labeller, (labelled(), pseudo_labelled(look="varied")), counts="always")
     else:
         each = Round(Labeller(8, (platt(),), confident(trust_above=trust_above), top_k(ratio, by_stability)))
     return Recipe("limited", "arXiv 2106.05095", rounds=(each,))

@@ -14,6 +14,6 @@ from cryoglean.streams import labelled, taught
 def recipe(*, variant: Variant = "corrected", weight: float = 30.0) -> Recipe:
     """The term's `weight` after the ramp (notes: 0.1)."""
     chosen = 0.1 if variant == "notes" else weight
-    stream = taught(Labeller(views=1), losses=("mse",), weight=chosen, cutmix=False)
+    stream = taught(Labeller(views=1), losses=("mse",), weight=chosen, look="varied")
     each = Round(None, (labelled(), stream), "always" if variant == "notes" else "gain")
     return Recipe("mean_teacher", "arXiv 1703.01780", rounds=(each,))

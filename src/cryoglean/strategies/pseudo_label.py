@@ -19,7 +19,7 @@ def recipe(*, variant: Variant = "corrected", trust_above: float = 0.70, rounds:
     """Labels where max(p, 1 - p) is at least `trust_above` (notes: where a picture's mean of it is)."""
     if variant == "notes":
         labeller = Labeller(1, (), everything(), above(trust_above, by_confidence))
-        each = Round(labeller, (labelled(), pseudo_labelled(cutmix=False)), counts="always")
+        each = Round(labeller, (labelled(), pseudo_labelled(look="varied")), counts="always")
     else:
         each = Round(Labeller(8, (platt(),), confident(trust_above=trust_above)))
     return Recipe("pseudo_label", "arXiv 2106.05095", rounds=(each,) * rounds)

@@ -17,7 +17,7 @@ def recipe(*, variant: Variant = "corrected", weight: float = 0.5, trust_above: 
     """Pseudo-labels at `weight`, labels at 1, both over their sum."""
     if variant == "notes":
         both = (1 + weight) / 2
-        streams = (labelled(weight=both / 2), pseudo_labelled(weight=both / 2, cutmix=False))
+        streams = (labelled(weight=both / 2), pseudo_labelled(weight=both / 2, look="varied"))
         each = Round(Labeller(1, (), everything()), streams, counts="always")
     else:
         total = 1 + weight

@@ -161,8 +161,8 @@ def test_an_unsure_pixel_is_ignored(make_phase: Callable[..., Phase]) -> None:
     """checks.md U16, through the stream."""
     phase = make_phase()
 
-    (batch,) = batches(phase, taught(Labeller(1, (), confident(0.5, 0.7)), cutmix=False))
-    (soft,) = batches(phase, taught(Labeller(1), cutmix=False))
+    (batch,) = batches(phase, taught(Labeller(1, (), confident(0.5, 0.7)), look="varied"))
+    (soft,) = batches(phase, taught(Labeller(1), look="varied"))
 
     unsure = (soft.targets.y > 0.3) & (soft.targets.y < 0.7)
     assert unsure.any()
