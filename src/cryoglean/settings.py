@@ -151,6 +151,8 @@ class AugmentSettings(_Part):
     """Probability that a block of at most half a diameter is blanked."""
     junk: Share = 0.15
     """Probability that something that is no particle is pasted, as background: a blot, or the edge of a dark area."""
+    low_frequencies: Share = 0.0
+    """Probability that a crop gets the low-frequency amplitudes of another place, as of thicker or thinner ice."""
     copy_paste: Share = 0.0
     """Probability that a labelled crop gets one to four particles of other places, as particles."""
     background: Share = 0.3

@@ -32,6 +32,8 @@ def vary_look(crops: Crops, settings: AugmentSettings, particle_pixels: float, g
     images = crops.images
     if settings.spectrum:
         images = _vary_spectrum(images, settings.strength * settings.spectrum, generator)
+    if settings.low_frequencies:
+        images = _swap_low_frequencies(images, crops.background, settings.low_frequencies, generator)
     if settings.background:
         images = _add_background(images, crops.background, settings, generator)
     if settings.noise:
@@ -64,6 +66,23 @@ def _vary_spectrum(images: Tensor, amplitude: float, generator: torch.Generator)
     spectrum = torch.fft.rfft2(images) * torch.exp(exponent)[:, None]
     varied: Tensor = torch.fft.irfft2(spectrum, s=images.shape[-2:])
     return varied
+
+
+_LOW = 0.03  # of the sampling rate
+
+
+def _swap_low_frequencies(images: Tensor, background: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Some pictures get the low-frequency amplitudes of another place, as of thicker ice (FDA, arXiv 2004.05498)."""
+    chosen = _uniform(images, generator)[:, 0, 0, 0] < share
+    if not chosen.any():
+        return images
+    rows, columns = torch.fft.fftfreq(images.shape[-2]), torch.fft.rfftfreq(images.shape[-1])
+    is_low = torch.hypot(rows[:, None], columns[None]) < _LOW
+    own, other = torch.fft.rfft2(images[chosen]), torch.fft.rfft2(background[chosen])
+    swapped = torch.where(is_low, torch.polar(other.abs(), own.angle()), own)
+    changed = images.clone()
+    changed[chosen] = torch.fft.irfft2(swapped, s=images.shape[-2:])
+    return changed
 
 
 def _add_background(

@@ -102,7 +102,7 @@ def test_strength_zero_changes_nothing() -> None:
     assert torch.equal(vary_look(crops, AugmentSettings(strength=0.0), 20.0, generator()), crops.images)
 
 
-@pytest.mark.parametrize("name", ["contrast", "noise", "spectrum", "cutout", "background"])
+@pytest.mark.parametrize("name", ["contrast", "noise", "spectrum", "cutout", "background", "low_frequencies"])
 def test_each_variation_matters_by_itself(name: str) -> None:
     """A setting that changes nothing is a bug."""
     off = dict.fromkeys(("contrast", "noise", "spectrum", "cutout", "background"), 0.0)
@@ -141,6 +141,20 @@ def test_noise_added_from_elsewhere_has_that_places_spectrum() -> None:
     other = torch.fft.rfft2(vary_look(still, white, 20.0, generator(2))).abs().mean(dim=(0, 1))
     assert float(power[0, 8]) > 5 * float(power.median())
     assert float(other[0, 8]) < 5 * float(other.median())
+
+
+def test_swapped_low_frequencies_are_those_of_the_other_place_and_the_others_stay() -> None:
+    """Amplitudes below 0.03 of the sampling rate come from the background, all phases stay."""
+    crops = cut_crops([spots()], LEARN, AugmentSettings(), 2, generator())
+    settings = AugmentSettings(contrast=0, noise=0, spectrum=0, cutout=0, background=0, low_frequencies=1)
+
+    before, other, after = (
+        torch.fft.rfft2(images)
+        for images in (crops.images, crops.background, vary_look(crops, settings, 20.0, generator()))
+    )
+
+    torch.testing.assert_close(after.abs()[..., 0, 1], other.abs()[..., 0, 1], rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(after[..., 5:20, 5:20], before[..., 5:20, 5:20], rtol=1e-3, atol=1e-2)
 
 
 def test_crops_do_not_depend_on_the_precision_of_the_network() -> None:
