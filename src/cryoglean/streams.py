@@ -159,7 +159,7 @@ def pseudo_labelled(*, losses: tuple[str, ...] | None = None, weight: float = 1.
         learn = settings.learn.model_copy(update={"batch": choice.batch})
 
         def draw(_student: nn.Module, _teacher: nn.Module, micro_step: int) -> tuple[Batch, ...]:
-            if not phase.pseudo:
+            if not phase.pseudo or weight * choice.weight == 0:
                 return ()
             generator = phase.generator(micro_step, 1)
             crops = _cut(phase, phase.pseudo, learn, generator)

@@ -1,9 +1,10 @@
-"""The default with unlabelled micrographs: an averaged teacher's soft guesses, matched to the prior, at every step.
+"""The default with unlabelled micrographs: a second training goes on from the first, with its soft guesses, too.
 
-Source: Mean Teacher (Tarvainen 2017, arXiv 1703.01780) with prior-matched soft targets (after DARP, arXiv 2007.08844)
-and mixed crops (French 2020, arXiv 1906.01916). Chosen by validation in docs/strategies.md, where its gains are: they
-are small. It counts only if validation gains more than a standard error; it has nothing to give where the labels say it
-all, and fails where the density of particles differs much from that of the labelled micrographs. Not in the notes.
+Source: Noisy Student (Xie 2020, arXiv 1911.04252), with Platt's calibration on held-out labels in place of thresholds.
+The teacher looks at each unlabelled micrograph in eight views; its calibrated map is the target, nothing is ignored;
+the student goes on from the teacher's weights with varied and mixed crops. The round counts only if validation gains more
+than a standard error. It has little to give where the labels say it all, and fails where the teacher is sure of the
+wrong things. What it gains, and how much of that is longer training: docs/strategies.md. Not in the notes.
 """
 
 from typing import Literal
@@ -12,21 +13,20 @@ from cryoglean.pseudo.calibrate import platt, prior_match, undo_loss
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import dual, particles, soft
 from cryoglean.recipe import Recipe, Round
-from cryoglean.streams import Look, labelled, pseudo_labelled, taught
+from cryoglean.streams import Look, labelled, pseudo_labelled
 
 
 def recipe(
     *,
-    refresh: Literal["step", "round"] = "step",
     target: Literal["soft", "hard", "particles"] = "soft",
-    calibration: Literal["prior", "platt", "none"] = "prior",
-    views: int = 2,
+    calibration: Literal["platt", "prior", "none"] = "platt",
+    views: int = 8,
     look: Look = "mixed",
+    goes_on: bool = True,
     counts: Literal["gain", "always"] = "gain",
 ) -> Recipe:
-    """The teacher labels each step's crops or, once, all micrographs; its targets, calibration and views."""
+    """The teacher's targets, calibration and `views`; whether the student `goes_on` from its weights or afresh."""
     calibrate = {"platt": (platt(),), "prior": (undo_loss(), prior_match()), "none": ()}[calibration]
     labeller = Labeller(views, calibrate, {"soft": soft(), "hard": dual(), "particles": particles()}[target])
-    online = Round(None, (labelled(), taught(labeller, look=look)), counts)
-    offline = Round(labeller, (labelled(), pseudo_labelled(look=look)), counts)
-    return Recipe("recommended", "arXiv 1703.01780", rounds=(online if refresh == "step" else offline,))
+    student = (labelled(), pseudo_labelled(look=look))
+    return Recipe("recommended", "arXiv 1911.04252", rounds=(Round(labeller, student, counts, goes_on),))
