@@ -29,6 +29,7 @@ from cryoglean.learn.checkpoint import load_tensors, save_tensors
 from cryoglean.picking import load_picker
 from cryoglean.picks import Picks
 from cryoglean.pipeline import train
+from cryoglean.recipe import read_recipe
 from cryoglean.registry import card_names
 from cryoglean.run import Run
 from cryoglean.settings import Settings, choose_settings
@@ -80,7 +81,8 @@ def run_cell(cell: Cell, folder: Path) -> dict[str, Any]:
     where, settings = draw(cell.data, cell.seed), cell.choose()
     run = Run(folder / "run")
     base = CACHE / f"{_base_key(cell, settings)}.safetensors"
-    is_shared = not cell.is_oracle and base.exists()
+    begins_elsewhere = bool(read_recipe(cell.strategy, cell.options).pretrain)
+    is_shared = not cell.is_oracle and not begins_elsewhere and base.exists()
     if is_shared:
         run.checkpoint_folder.mkdir(parents=True)
         shutil.copy(base, run.checkpoint_folder / "final.done.safetensors")

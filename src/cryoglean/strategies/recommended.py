@@ -2,9 +2,9 @@
 
 Source: Noisy Student (Xie 2020, arXiv 1911.04252), with Platt's calibration on held-out labels in place of thresholds.
 The teacher looks at each unlabelled micrograph in eight views; its calibrated map is the target, nothing is ignored;
-the student goes on from the teacher's weights with varied and mixed crops. The round counts only if validation gains more
-than a standard error. It has little to give where the labels say it all, and fails where the teacher is sure of the
-wrong things. What it gains, and how much of that is longer training: docs/strategies.md. Not in the notes.
+the student goes on from the teacher's weights with varied and mixed crops. It counts only if validation gains more than
+a standard error. It has little to give where the labels say it all, and fails where the teacher is sure of the wrong
+things. What it gains, and how much of that is longer training: docs/strategies.md. Not in the notes.
 """
 
 from typing import Literal
