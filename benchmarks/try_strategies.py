@@ -21,7 +21,7 @@ from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import dual, particles
 from cryoglean.recipe import Recipe, Round, read_recipe
 from cryoglean.streams import Stream, labelled, pseudo_labelled, taught
-from strategies import RESULTS, Cell, run_cell
+from strategies import ENGINE, RESULTS, Cell, run_cell
 
 PRIOR: tuple[Calibrator, ...] = (undo_loss(), prior_match())
 
@@ -41,7 +41,7 @@ def online(stream: Stream | None, *, goes_on: bool = False) -> Recipe:
 TRIED: dict[str, Recipe] = {
     "soft_platt": offline(Labeller(8, (platt(),))),
     "soft_platt_two_rounds": offline(Labeller(8, (platt(),)), rounds=2),
-    "soft_platt_cross_entropy_alone": offline(Labeller(8, (platt(),)), pseudo_labelled(losses=("bce",))),
+    "soft_platt_with_dice": offline(Labeller(8, (platt(),)), pseudo_labelled(losses=("bce", "dice"))),
     "soft_platt_goes_on": offline(Labeller(8, (platt(),)), goes_on=True),
     "soft_prior": offline(Labeller(8, PRIOR)),
     "particles_prior": offline(Labeller(8, PRIOR, particles())),
@@ -76,7 +76,7 @@ def main() -> None:
             )
             row = run_cell(cell, Path(folder))
         row.pop("per_micrograph")
-        names = {"set": cell.data, "seed": cell.seed, "line": name, "settings": arguments.settings}
+        names = {"set": cell.data, "seed": cell.seed, "line": name, "settings": arguments.settings, "engine": ENGINE}
         append_json_line(RESULTS / "strategies_tried.jsonl", {**names, **row})
         print({**names, **row}, flush=True)
 

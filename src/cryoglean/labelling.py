@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import grid_sample
 
 from cryoglean.learn.predict import predict_views
 from cryoglean.prepare.normalize import Prepared
@@ -31,7 +32,7 @@ class Harvest:
 
     Args:
         micrographs: those kept, with targets.
-        obituary: numbers of the pseudo-labels; see `docs/explain/strategies.md`.
+        obituary: numbers of the pseudo-labels; see `docs/explain/unlabelled-micrographs.md`.
         known: see `Knowledge`.
     """
 
@@ -78,6 +79,7 @@ def know(task: Task, regions: Sequence[Region], known: Tensor | None = None) -> 
         particle_pixels=task.preparation.particle_pixels / task.stride,
         core_diameters=targets.core_diameters,
         ring_diameters=targets.ring_diameters,
+        is_gaussian=targets.shape == "gaussian",
         positive_weight=loss.positive_weight if {"bce", "focal"} & set(loss.terms) else 1.0,
         focal_gamma=loss.focal_gamma if "focal" in loss.terms and "bce" not in loss.terms else 0.0,
         labelled=len(regions),
@@ -117,7 +119,8 @@ def harvest(task: Task, labeller: Labeller, teachers: Teachers) -> Harvest:
     states = labeller.fit(sample[:: max(len(sample) // _SAMPLE, 1)], knowledge)
     candidates: list[Candidate] = []
     made: list[LearnedMicrograph] = []
-    for name, guess in guesses.items():
+    for name in list(guesses):
+        guess = guesses.pop(name)  # a map is dropped as soon as it is labelled
         calibrated, targets = labeller.label(guess, states, knowledge)
         micrograph = _as_learned(task, task.unlabelled[name], targets, knowledge)
         candidates.append(describe(name, len(micrograph.xy), calibrated, targets))
@@ -130,7 +133,8 @@ def harvest(task: Task, labeller: Labeller, teachers: Teachers) -> Harvest:
     obituary = {
         **_describe_kept([candidates[place] for place in kept], [made[place] for place in kept], len(candidates)),
         **_pool(judged),
-        "prior": knowledge.soft_share,
+        "prior": knowledge.core_share,
+        "soft_prior": knowledge.soft_share,
         "states": [list(state) for state in states],
     }
     return Harvest(tuple(made[place] for place in kept), obituary, known)
@@ -141,16 +145,25 @@ def _as_learned(task: Task, prepared: Prepared, targets: Targets, knowledge: Kno
     heights = find_particles(targets.y * targets.w, knowledge.particle_pixels, floor=0.5)
     rows, columns = torch.nonzero(heights[0, 0], as_tuple=True)
     xy = torch.stack([columns, rows], dim=1).numpy().astype(np.float64) * task.stride
-    y, w = (_enlarge(values, prepared, task.stride) for values in (targets.y, targets.w))
+    y, w = enlarge(targets, (prepared.image.shape[0], prepared.image.shape[1]), task.stride)
     return LearnedMicrograph(prepared.name, prepared.image, y, w, xy)
 
 
-def _enlarge(values: Tensor, prepared: Prepared, stride: int) -> Tensor:
-    """(y, x) of the picture: each value of the map stands for `stride` x `stride` pixels around its own."""
-    rows, columns = prepared.image.shape
-    y = (torch.arange(rows) + stride // 2).div(stride, rounding_mode="floor").clamp_max(values.shape[-2] - 1)
-    x = (torch.arange(columns) + stride // 2).div(stride, rounding_mode="floor").clamp_max(values.shape[-1] - 1)
-    return values[0, 0][y][:, x].contiguous()
+def enlarge(targets: Targets, shape: tuple[int, int], stride: int) -> tuple[Tensor, Tensor]:
+    """Targets of a map at the pixels of its picture: linear between map pixels, w = 0 where a neighbour's is.
+
+    Args:
+        targets: (1, 1, y, x); pixel (j, i) of the map lies on pixel (stride j, stride i) of the picture.
+        shape: (y, x) of the picture.
+        stride: of the map.
+    """
+    rows, columns = (torch.arange(length, dtype=torch.float32) / stride for length in shape)
+    height, width = targets.y.shape[-2:]
+    grid = torch.stack(torch.meshgrid(columns.clamp_max(width - 1), rows.clamp_max(height - 1), indexing="xy"), dim=-1)
+    size = torch.tensor([max(width - 1, 1), max(height - 1, 1)], dtype=torch.float32)
+    both = torch.cat([targets.y, targets.w], dim=1)
+    y, w = grid_sample(both, (grid * 2 / size - 1)[None], mode="bilinear", padding_mode="border", align_corners=True)[0]
+    return y.contiguous(), torch.where(w > 1 - 1e-4, w, torch.zeros_like(w))
 
 
 def _truth(task: Task, region: Region) -> Targets:

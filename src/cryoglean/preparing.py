@@ -78,7 +78,7 @@ def prepare_unlabelled(
             prepared[name] = preparation.apply(micrograph)
         except CryogleanError as error:
             skipped[name] = str(error)
-    if names:
+    if is_used:
         tell({"event": "unlabelled", "given": len(names), "used": len(prepared), "skipped": skipped})
     return dict(sorted(prepared.items()))
 

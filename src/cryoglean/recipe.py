@@ -146,12 +146,14 @@ class _Generation:
         picks: on everything held out.
         obituary: of the pseudo-labels that the first branch learned from.
         known: what their teachers said and what is true; see `Knowledge`.
+        has_learned: whether there was anything to learn from.
     """
 
     fits: tuple[tuple[Fit, ...], ...]
     picks: Picks
     obituary: dict[str, Any] = field(default_factory=dict)
     known: Tensor | None = None
+    has_learned: bool = True
 
 
 def run_recipe(recipe: Recipe, task: Task) -> Trained:
@@ -175,7 +177,7 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
     for number, step in enumerate(recipe.rounds if task.unlabelled else (), 1):
         new = _go_on(recipe, task, branches, number, best)
         gain = _compare(task, branches, best.picks, new.picks)
-        counts = step.counts == "always" or gain.is_clear
+        counts = new.has_learned and (step.counts == "always" or gain.is_clear)
         told.append({"round": number, "counts": counts, **gain.to_json(), **new.obituary})
         task.tell({"event": "round", **told[-1]})
         if counts:
@@ -190,7 +192,7 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
 
 def _finish(recipe: Recipe, task: Task, final: _Branch, counted: Sequence[tuple[int, _Generation]]) -> _Generation:
     """The final network, which nothing is held out from, through the rounds that counted for the folds."""
-    chosen = _begin(recipe, task, [final])
+    chosen = _begin(recipe if counted else replace(recipe, members=1), task, [final])
     for number, of_folds in counted:
         chosen = _go_on(recipe, task, [final], number, replace(chosen, known=of_folds.known))
     return chosen
@@ -219,15 +221,22 @@ def _go_on(recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int,
             networks = [one.network for one in fitted]
             teachers = Teachers(networks, branch.fold.train, branch.fold.validation, before.known)
             made = harvest(task, step.labeller, teachers)
+        if step.labeller is not None and not made.micrographs:  # nothing to learn from: the network stays
+            fits.append((fitted[0],))
+            harvests.append(made)
+            continue
         start = fitted[0].network if step.goes_on else _pretrain(recipe, task, branch)
         plan = _Plan(step.streams, start, step.goes_on, made, salt=100 * number)
         fits.append((_run_phase(task, replace(branch, name=f"{branch.name}-round-{number}"), plan),))
-        harvests.append(made)
+        harvests.append(made if not harvests else replace(made, micrographs=()))  # the first one's are shown
     if task.keep_examples is not None and branches[0].fold.validation and harvests[0].micrographs:
         task.keep_examples(number, harvests[0].micrographs)
     known = [made.known for made in harvests if made.known is not None]
     picks = _pick(task, branches, [members[0] for members in fits])
-    return _Generation(tuple(fits), picks, harvests[0].obituary, torch.cat(known) if known else None)
+    has_learned = any(new[0] is not old[0] for new, old in zip(fits, before.fits, strict=True))
+    return _Generation(
+        tuple(fits), picks, harvests[0].obituary, torch.cat(known) if known else None, has_learned=has_learned
+    )
 
 
 def _pretrain(recipe: Recipe, task: Task, branch: _Branch) -> nn.Module | None:
@@ -270,7 +279,7 @@ def _run_phase(task: Task, branch: _Branch, plan: _Plan) -> Fit:
     within = Phase(
         task,
         labelled=tuple(task.learned(region) for region in branch.fold.train),
-        unlabelled=tuple(task.unlearned(one) for one in task.unlabelled.values()),
+        unlabelled=lambda: tuple(task.unlearned(one) for one in task.unlabelled.values()),
         pseudo=plan.made.micrographs,
         knowledge=know(task, branch.fold.train),
         seed=seed,

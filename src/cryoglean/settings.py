@@ -123,7 +123,7 @@ class UnlabelledSettings(_Part):
     """How unlabelled micrographs are used, where a strategy uses them."""
 
     most: Count = 200
-    """Micrographs that are looked at, drawn by the seed; more take memory (about 1 MB each) and teach no more."""
+    """Micrographs that are looked at, drawn by the seed; more take memory (5 to 10 MB each) and teach no more."""
     batch: Count = 4
     """Unlabelled crops in a batch, beside the labelled ones."""
     weight: NotNegative = 1.0
@@ -184,7 +184,7 @@ class Settings(_Part):
     """A strategy card; `auto` is `recommended` where there are unlabelled micrographs, else `supervised`."""
     options: dict[str, Any] = {}
     """What the strategy's own card asks for, such as variant=notes; see its page."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**32)] = 0
     """Seed of every random choice."""
     prepare: PrepareSettings = PrepareSettings()
     split: SplitSettings = SplitSettings()

@@ -36,7 +36,7 @@ class Phase:
     Args:
         task: what it is for.
         labelled: micrographs with the targets of a person.
-        unlabelled: micrographs without targets.
+        unlabelled: gives the micrographs without targets; asked only by streams that look at them.
         pseudo: unlabelled micrographs with the targets of the last round's teacher.
         knowledge: see `Knowledge`.
         seed: decides the batches.
@@ -45,7 +45,7 @@ class Phase:
 
     task: Task
     labelled: tuple[LearnedMicrograph, ...]
-    unlabelled: tuple[LearnedMicrograph, ...] = ()
+    unlabelled: Callable[[], tuple[LearnedMicrograph, ...]] = tuple
     pseudo: tuple[LearnedMicrograph, ...] = ()
     knowledge: Knowledge = field(default_factory=lambda: Knowledge(0.0, 1.0))
     seed: int = 0
@@ -149,7 +149,7 @@ def pseudo_labelled(*, losses: tuple[str, ...] | None = None, weight: float = 1.
     """Crops of unlabelled micrographs with the last round's targets.
 
     Args:
-        losses: cards; None: those of the settings.
+        losses: cards; None: those of the settings. Not `dice` for soft targets, it makes them hard.
         weight: times `unlabelled.weight`.
         look: see `Look`.
     """
@@ -166,9 +166,8 @@ def pseudo_labelled(*, losses: tuple[str, ...] | None = None, weight: float = 1.
             if look != "plain":
                 crops = _dirty(phase, crops, generator)
             images, targets = _see(phase, crops, crops.targets, look, generator)
-            chosen = settings.loss.terms if losses is None else losses
             facts = {"particle_share": _share(targets)}
-            return (Batch("pseudo", images, targets, chosen, weight * choice.weight, facts),)
+            return (Batch("pseudo", images, targets, losses or settings.loss.terms, weight * choice.weight, facts),)
 
         return draw
 
@@ -200,13 +199,14 @@ def taught(
     def start(phase: Phase) -> Draw:
         choice = phase.task.settings.unlabelled
         learn = phase.task.settings.learn.model_copy(update={"batch": choice.batch})
+        unlabelled = phase.unlabelled()
 
         def draw(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Batch, ...]:
             factor = weight * choice.weight * ramp_up(phase.time(micro_step))
-            if factor == 0 or not phase.unlabelled:
+            if factor == 0 or not unlabelled:
                 return ()
             generator = phase.generator(micro_step, 2)
-            crops = _cut(phase, phase.unlabelled, learn, generator)
+            crops = _cut(phase, unlabelled, learn, generator)
             network = teacher if teacher_is == "average" else student
             guess = _look(phase, network, crops, labeller.views)
             guess, targets = _label(phase, labeller, guess)
@@ -233,9 +233,8 @@ def blobs(*, crowding: float = 1.0) -> Stream:
         task, settings = phase.task, phase.task.settings
         pixels = task.preparation.particle_pixels
         density = crowding * phase.knowledge.density / task.stride**2
-        found = tuple(
-            find_blobs(one, pixels, density, settings.targets) for one in (*phase.labelled, *phase.unlabelled)
-        )
+        everyone = phase.labelled + phase.unlabelled()
+        found = tuple(find_blobs(one, pixels, density, settings.targets) for one in everyone)
 
         def draw(_student: nn.Module, _teacher: nn.Module, micro_step: int) -> tuple[Batch, ...]:
             generator = phase.generator(micro_step, 3)
@@ -256,10 +255,11 @@ def masked(*, share: float = 0.5) -> Stream:
     def start(phase: Phase) -> Draw:
         task = phase.task
         block = max(round(task.preparation.particle_pixels / 2 / task.stride), 1)
+        everyone = phase.labelled + phase.unlabelled()
 
         def draw(_student: nn.Module, _teacher: nn.Module, micro_step: int) -> tuple[Batch, ...]:
             generator = phase.generator(micro_step, 3)
-            crops = _cut(phase, (*phase.labelled, *phase.unlabelled), task.settings.learn, generator)
+            crops = _cut(phase, everyone, task.settings.learn, generator)
             rows, columns = crops.targets.w.shape[-2:]
             coarse = torch.rand((len(crops.images), 1, -(-rows // block), -(-columns // block)), generator=generator)
             blank = (coarse < share).repeat_interleave(block, -2).repeat_interleave(block, -1)[..., :rows, :columns]
@@ -267,7 +267,7 @@ def masked(*, share: float = 0.5) -> Stream:
             size = crops.images.shape[-1]
             images = crops.images * ~fine[..., :size, :size]
             y = ((crops.images[..., :: task.stride, :: task.stride] + 5) / 10).clamp(0, 1)
-            return (Batch("masked", images, Targets(y, blank.to(y.dtype)), ("mse",)),)
+            return (Batch("masked", images, Targets(y, blank.to(y.dtype) * (crops.targets.w > 0)), ("mse",)),)
 
         return draw
 

@@ -4,6 +4,7 @@ import ast
 import copy
 import importlib
 import inspect
+import math
 import re
 import sys
 from dataclasses import replace
@@ -110,6 +111,9 @@ def test_every_option_has_a_default_is_used_and_is_checked(name: str) -> None:
     for option in inspect.signature(card.recipe).parameters.values():
         assert option.default is not option.empty
         assert option.name in used
+        wrong = {int: -1, float: math.nan, tuple: (), str: "no such word", bool: "perhaps"}[type(option.default)]
+        with pytest.raises(SettingsError, match=option.name):
+            read_recipe(name, {option.name: wrong})
     with pytest.raises(SettingsError, match="no_such_option"):
         read_recipe(name, {"no_such_option": 1})
 
@@ -181,6 +185,10 @@ def test_it_is_never_worse_than_its_first_training_on_validation_unless_it_shows
     """The accept rule: a round counts only if it gains more than one standard error."""
     run = train(dataset, settings(name), Run(tmp_path / "run"))
 
+    before = [event for event in run.events("validation") if event["phase"] == "final"]
+    kept = run.summary()["validation"]["average_precision"]
+    if name != "fixmatch_naive" and not load_card("strategies", name).recipe().pretrain:
+        assert kept >= max(event["average_precision"] for event in before) - 1e-9
     for one in run.summary()["rounds"]:
         is_clear = one["gain"] > one["gain_standard_error"] and one["gain"] > 0
         assert one["counts"] == (is_clear or name == "fixmatch_naive")
@@ -202,7 +210,7 @@ def test_what_it_makes_of_unlabelled_crops_moves_the_student(name: str, variant:
     region = Region(task.split.train[0])
     labelled = (task.learned(region),)
     phase = Phase(
-        task, labelled=labelled, unlabelled=tuple(task.unlearned(one) for one in task.unlabelled.values()),
+        task, labelled=labelled, unlabelled=lambda: tuple(task.unlearned(one) for one in task.unlabelled.values()),
         pseudo=labelled, knowledge=know(task, [region]),
     )  # fmt: skip
     student = build_network(chosen.model)
@@ -214,8 +222,10 @@ def test_what_it_makes_of_unlabelled_crops_moves_the_student(name: str, variant:
                 continue
             names.add(batch.name)
             student.zero_grad()
-            value, _ = add_losses(student(batch.images), Targets(batch.targets.y, torch.ones_like(batch.targets.w)),
-                                  batch.losses, task)  # fmt: skip
+            w = (
+                batch.targets.w if bool(batch.targets.w.any()) else torch.ones_like(batch.targets.w)
+            )  # untrained: unsure
+            value, _ = add_losses(student(batch.images), Targets(batch.targets.y, w), batch.losses, task)
             (batch.weight * value).backward()
             length = sum(float(weight.grad.norm()) for weight in student.parameters() if weight.grad is not None)
             assert length > 0

@@ -109,6 +109,33 @@ def test_an_unlabelled_micrograph_that_can_t_be_read_is_left_out_and_said_to_be(
     assert "broken" in event["skipped"]
 
 
+def test_without_a_usable_one_it_is_the_supervised_network_and_says_so(
+    easy_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.mrc"
+    broken.write_bytes(b"no picture")
+    labelled = sorted((easy_data / "micrographs").glob("*.mrc"))[:2]
+    said = [word for word in words(easy_data, tmp_path / "run", "--set", "learn.steps=5") if word != "--quiet"]
+
+    assert run([said[0], *map(str, labelled), str(broken), *said[2:]]) == 0
+
+    assert Run(tmp_path / "run").summary()["strategy"] == "recommended"
+    assert "is the supervised network" in capsys.readouterr().out
+    assert "nothing to learn from but" in cryoglean.report(tmp_path / "run").read_text(encoding="utf-8")
+
+
+def test_a_round_without_pseudo_labels_does_not_count(easy_data: Path, validation: Path, tmp_path: Path) -> None:
+    """It would be another training on the labels alone, and its luck would be taken for a gain."""
+    more = ("--strategy", "pseudo_label", "--set", "options.variant=notes", "--set", "options.trust_above=1.0",
+            "--set", "options.rounds=1", "--set", "learn.steps=5")  # fmt: skip
+
+    assert run(words(easy_data, tmp_path / "run", *more, validation=validation)) == 0
+
+    (told,) = Run(tmp_path / "run").summary()["rounds"]
+    assert (told["kept"], told["counts"], told["gain"]) == (0, False, 0.0)
+    assert [event["phase"] for event in Run(tmp_path / "run").events("phase")] == ["final"]
+
+
 def test_no_more_are_looked_at_than_asked_for(easy_data: Path, validation: Path, tmp_path: Path) -> None:
     more = ("--strategy", "mean_teacher", "--set", "unlabelled.most=2", "--set", "learn.steps=4")
 

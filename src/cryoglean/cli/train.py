@@ -48,7 +48,8 @@ class Choice:
     """How to learn."""
 
     strategy: str | None = None
-    """A strategy; see `cryoglean list strategies`."""
+    """A strategy; see `cryoglean list strategies`. By default `recommended` where there are unlabelled micrographs,
+    else `supervised`."""
     effort: Effort = "standard"
     """How much time to take."""
     seed: int = 0
@@ -137,6 +138,8 @@ def _say_rounds(summary: dict[str, Any], how: str) -> None:
     if summary.get("unlabelled"):
         micrographs = count_of(summary["unlabelled"], "unlabelled micrograph")
         print(f"the strategy {summary['strategy']} used {micrographs}")
+    elif summary["strategy"] != "supervised":
+        print(f"no unlabelled micrograph could be used: {summary['strategy']} is the supervised network here")
     for told in summary.get("rounds", ()):
         print(round_outcome(told, how))
 

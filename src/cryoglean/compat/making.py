@@ -14,10 +14,12 @@ from torch import Tensor
 
 from cryoglean.compat.teacher import Picture, Pictures, Teacher, check_pictures
 from cryoglean.errors import SettingsError
+from cryoglean.labelling import enlarge
 from cryoglean.pseudo.budget import Candidate, describe
 from cryoglean.pseudo.guess import Guess, Knowledge
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.recipe import Variant
+from cryoglean.targets import Targets
 
 _SAMPLE = 400_000  # pixels that a selector is fitted to
 
@@ -116,7 +118,9 @@ def make_pseudo_labels(teacher: Teacher, images: Pictures, wish: Wish) -> Pseudo
         candidates.append(describe(str(place), particle_pixels, calibrated, targets))
         made.append((targets.y.to(torch.uint8), targets.w.to(torch.uint8)))
     kept = labeller.budget(candidates, knowledge)
-    masks, weights = ([_enlarge(made[place][part], shape, stride) for place in kept] for part in (0, 1))
+    large = [enlarge(Targets(made[place][0].float(), made[place][1].float()), shape, stride) for place in kept]
+    masks = [(y >= 0.5).to(torch.float32).numpy() for y, _ in large]
+    weights = [w.numpy() for _, w in large]
     pixels, called, trusted, particle = _count(masks, weights)
     fitted = {"particle": states[-1][0], "background": 1 - states[-1][1]} if wish.is_fitted else {}
     stats = PseudoLabelStats(
@@ -143,16 +147,6 @@ def _sample(guesses: Iterator[Guess], offered: int) -> Tensor:
         step = guess.valid.numel() * offered // _SAMPLE | 1  # odd, so that it doesn't follow one column
         parts.append(guess.sample()[::step])
     return torch.cat(parts)
-
-
-def _enlarge(values: Tensor, shape: tuple[int, int], stride: int) -> NDArray[np.float32]:
-    """(1, 1, j, i) to (y, x): each value stands for `stride` x `stride` pixels around its own."""
-    y, x = (
-        ((torch.arange(length) + stride // 2) // stride).clamp_max(short - 1)
-        for length, short in zip(shape, values.shape[-2:], strict=True)
-    )
-    enlarged: NDArray[np.float32] = values[0, 0][y][:, x].to(torch.float32).numpy()
-    return enlarged
 
 
 def _count(masks: Sequence[NDArray[np.float32]], weights: Sequence[NDArray[np.float32]]) -> tuple[int, int, int, int]:

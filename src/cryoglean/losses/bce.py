@@ -1,7 +1,7 @@
 """Binary cross entropy with a weight on particle pixels that can be undone afterwards.
 
-With weight omega the risk is smallest at q = omega eta / (1 - eta + omega eta), eta being the true probability;
-`undo` turns q back into eta.
+With weight omega the risk is smallest at q = omega eta / (1 - eta + omega eta), eta being the true probability, or the
+belief that a soft target holds; `pseudo.calibrate.undo_weight` turns q back into eta.
 """
 
 from __future__ import annotations
@@ -26,12 +26,7 @@ def loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tensor:
     Returns:
         (n,) float.
     """
-    weight = targets.w * (1 + (settings.positive_weight - 1) * targets.y)
-    each = binary_cross_entropy_with_logits(logits, targets.y, reduction="none")
+    omega = logits.new_tensor(settings.positive_weight)
+    each = binary_cross_entropy_with_logits(logits, targets.y, pos_weight=omega, reduction="none")
     counted = targets.w.flatten(1).mean(1).clamp_min(_LEAST_COUNTED)
-    return (weight * each).flatten(1).mean(1) / counted
-
-
-def undo(probability: Tensor, settings: LossSettings) -> Tensor:
-    """From what the network says to the probability it means: q / (omega - (omega - 1) q)."""
-    return probability / (settings.positive_weight - (settings.positive_weight - 1) * probability)
+    return (targets.w * each).flatten(1).mean(1) / counted

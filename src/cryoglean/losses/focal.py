@@ -27,11 +27,11 @@ def loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tensor:
     Returns:
         (n,) float.
     """
-    weight = targets.w * (1 + (settings.positive_weight - 1) * targets.y)
-    each = binary_cross_entropy_with_logits(logits, targets.y, reduction="none")
+    omega = logits.new_tensor(settings.positive_weight)
+    each = binary_cross_entropy_with_logits(logits, targets.y, pos_weight=omega, reduction="none")
     wrong = _distance(logits, targets.y)
     counted = targets.w.flatten(1).mean(1).clamp_min(_LEAST_COUNTED)
-    return (weight * wrong**settings.focal_gamma * each).flatten(1).mean(1) / counted
+    return (targets.w * wrong**settings.focal_gamma * each).flatten(1).mean(1) / counted
 
 
 def _distance(logits: Tensor, y: Tensor) -> Tensor:

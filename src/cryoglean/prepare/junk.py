@@ -17,6 +17,7 @@ from cryoglean.targets import Targets
 
 _WAVES = 5
 _EDGE_SHARE = 0.3
+_PARTICLE = 0.1  # a soft target is never quite 0 where there is none
 
 
 def add_junk(
@@ -45,7 +46,7 @@ def add_junk(
         grain = 1 + 0.6 * float(numbers[2]) * torch.randn((side, side), generator=generator)
         images[place, 0] = (images[place, 0] * (1 - 0.5 * cover) + strength * cover * grain).clamp(-5, 5)
         coarse = cover[::stride, ::stride] > 0.15
-        hidden = coarse & (y[place, 0] > 0)
+        hidden = coarse & (y[place, 0] > _PARTICLE)
         y[place, 0][coarse] = 0
         w[place, 0][hidden] = 0
     return Crops(images, Targets(y, w), crops.background)

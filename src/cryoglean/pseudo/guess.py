@@ -50,6 +50,7 @@ class Knowledge:
         particle_pixels: diameter in pixels of the map.
         core_diameters: radius of a target's core, in diameters.
         ring_diameters: outer radius of its ignored ring, in diameters.
+        is_gaussian: whether targets are Gaussians, of sigma core / 2.4, without a ring.
         positive_weight: of the loss that the teacher was trained with.
         focal_gamma: of that loss if it was focal, else 0.
         labelled: how many micrographs are labelled.
@@ -60,6 +61,7 @@ class Knowledge:
     particle_pixels: float
     core_diameters: float = 0.3
     ring_diameters: float = 0.5
+    is_gaussian: bool = False
     positive_weight: float = 1.0
     focal_gamma: float = 0.0
     labelled: int = 1
@@ -79,4 +81,6 @@ class Knowledge:
         return self._share(self.core_diameters + (self.ring_diameters - self.core_diameters) / 4)
 
     def _share(self, radius_diameters: float) -> float:
+        if self.is_gaussian:  # 2 pi sigma^2, as much as a disc of sqrt(2) sigma
+            radius_diameters = math.sqrt(2) * self.core_diameters / 2.4
         return min(self.density * math.pi * (radius_diameters * self.particle_pixels) ** 2, 0.9)

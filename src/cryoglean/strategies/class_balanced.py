@@ -12,16 +12,17 @@ from cryoglean.pseudo.calibrate import platt
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import dual
 from cryoglean.recipe import Recipe, Round, Variant
+from cryoglean.settings import Positive, Share
 from cryoglean.streams import labelled, pseudo_labelled
 
 
 def recipe(
-    *, variant: Variant = "corrected", particle: float = 0.60, background: float = 0.80, cap: float = 2.0
+    *, variant: Variant = "corrected", particle: Share = 0.60, background: Share = 0.80, cap: Positive = 2.0
 ) -> Recipe:
     """At most `cap` times as many micrographs as are labelled."""
     if variant == "notes":
         labeller = Labeller(1, (), dual(particle, background), top_k(cap, by_balance))
-        each = Round(labeller, (labelled(), pseudo_labelled(look="varied")), counts="always")
+        each = Round(labeller, (labelled(), pseudo_labelled(losses=None, look="varied")), counts="always")
     else:
         each = Round(Labeller(8, (platt(),), dual(particle, background), stratified(cap, by_stability)))
     return Recipe("class_balanced", "arXiv 2102.09559", rounds=(each,))

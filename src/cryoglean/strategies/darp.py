@@ -9,9 +9,10 @@ from cryoglean.pseudo.calibrate import prior_match, undo_loss
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import everything
 from cryoglean.recipe import Recipe, Round
+from cryoglean.settings import Count
 
 
-def recipe(*, rounds: int = 1) -> Recipe:
+def recipe(*, rounds: Count = 1) -> Recipe:
     """One or more `rounds` of prior-matched hard labels."""
     labeller = Labeller(8, (undo_loss(), prior_match(by_entropy=True)), everything())
     return Recipe("darp", "arXiv 2007.08844", rounds=(Round(labeller),) * rounds)

@@ -10,14 +10,15 @@ third for background, the rest ignored. Networks that begin at the same general 
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import consensus
 from cryoglean.recipe import Recipe, Round, Variant
+from cryoglean.settings import Count
 from cryoglean.streams import labelled, pseudo_labelled
 
 
-def recipe(*, variant: Variant = "corrected", members: int = 3) -> Recipe:
+def recipe(*, variant: Variant = "corrected", members: Count = 3) -> Recipe:
     """`members` networks, 3 to 5."""
     if variant == "notes":
         labeller = Labeller(1, (), consensus(particle=1.0, background=1e-3))
-        each = Round(labeller, (labelled(), pseudo_labelled(look="varied")), counts="always")
+        each = Round(labeller, (labelled(), pseudo_labelled(losses=None, look="varied")), counts="always")
     else:
         each = Round(Labeller(8, (), consensus()))
     return Recipe("ensemble", "arXiv 1612.01474", rounds=(each,), members=members)

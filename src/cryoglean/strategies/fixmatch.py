@@ -11,10 +11,11 @@ from cryoglean.pseudo.calibrate import prior_match, undo_loss
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import confident, quantile
 from cryoglean.recipe import Recipe, Round, Variant
+from cryoglean.settings import Share
 from cryoglean.streams import labelled, taught
 
 
-def recipe(*, variant: Variant = "corrected", trust_above: float = 0.70, share: float = 0.8) -> Recipe:
+def recipe(*, variant: Variant = "corrected", trust_above: Share = 0.70, share: Share = 0.8) -> Recipe:
     """The surest `share` of each class (notes: max(p, 1 - p) of at least `trust_above`)."""
     if variant == "notes":
         stream = taught(Labeller(1, (), confident(0.5, trust_above)), teacher_is="student", look="varied")

@@ -8,10 +8,11 @@ collapses: the notes measured F1 .5621 to .0145. Kept to reproduce that; never u
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import everything
 from cryoglean.recipe import Recipe, Round
+from cryoglean.settings import Positive, Share
 from cryoglean.streams import labelled, taught
 
 
-def recipe(*, particle_above: float = 0.70, weight: float = 1.0) -> Recipe:
+def recipe(*, particle_above: Share = 0.70, weight: Positive = 1.0) -> Recipe:
     """Particle from `particle_above` on, background below; the result counts whatever it is."""
     stream = taught(Labeller(1, (), everything(particle_above)), weight=weight, teacher_is="student", look="varied")
     return Recipe("fixmatch_naive", "arXiv 2001.07685", rounds=(Round(None, (labelled(), stream), counts="always"),))

@@ -8,8 +8,9 @@ missed is background at full weight. The notes expected 0 to +2 % F1, "may hurt"
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import everything
 from cryoglean.recipe import Recipe, Round
+from cryoglean.settings import Share
 
 
-def recipe(*, particle_above: float = 0.50) -> Recipe:
+def recipe(*, particle_above: Share = 0.50) -> Recipe:
     """Hard labels everywhere."""
     return Recipe("low_threshold", "arXiv 1908.02983", rounds=(Round(Labeller(8, (), everything(particle_above))),))

@@ -8,10 +8,11 @@ and never measured it.
 
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.recipe import Recipe, Round, Variant
+from cryoglean.settings import Positive
 from cryoglean.streams import labelled, taught
 
 
-def recipe(*, variant: Variant = "corrected", weight: float = 30.0) -> Recipe:
+def recipe(*, variant: Variant = "corrected", weight: Positive = 30.0) -> Recipe:
     """The term's `weight` after the ramp (notes: 0.1)."""
     chosen = 0.1 if variant == "notes" else weight
     stream = taught(Labeller(views=1), losses=("mse",), weight=chosen, look="varied")

@@ -6,13 +6,16 @@ before, as in ReMixMatch (arXiv 1911.09785).
 The notes name it and did not try it.
 """
 
+from typing import Literal
+
 from cryoglean.pseudo.calibrate import distribution_alignment, sharpen, undo_loss
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.recipe import Recipe, Round
+from cryoglean.settings import Positive
 from cryoglean.streams import labelled, taught
 
 
-def recipe(*, temperature: float = 0.5, weight: float = 30.0, views: int = 2) -> Recipe:
+def recipe(*, temperature: Positive = 0.5, weight: Positive = 30.0, views: Literal[1, 2, 4, 8] = 2) -> Recipe:
     """Guesses from `views` views, sharpened by 1 / `temperature`."""
     labeller = Labeller(views, (undo_loss(), distribution_alignment(), sharpen(temperature)))
     stream = taught(labeller, losses=("mse",), weight=weight)

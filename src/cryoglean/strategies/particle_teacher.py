@@ -5,6 +5,8 @@ disc is as sure as its peak; unsure ones and rings are ignored. It fails where t
 ignored, they are never unlearned. Not in the notes.
 """
 
+from typing import Literal
+
 from cryoglean.pseudo.calibrate import prior_match, undo_loss
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import particles
@@ -12,7 +14,7 @@ from cryoglean.recipe import Recipe, Round
 from cryoglean.streams import labelled, taught
 
 
-def recipe(*, views: int = 2, is_soft: bool = True) -> Recipe:
+def recipe(*, views: Literal[1, 2, 4, 8] = 2, is_soft: bool = True) -> Recipe:
     """Online guesses from `views` views; offline from eight; discs as sure as their peaks, or hard."""
     calibrate, select = (undo_loss(), prior_match()), particles(is_soft=is_soft)
     online = Round(None, (labelled(), taught(Labeller(views, calibrate, select))))

@@ -6,9 +6,10 @@ self-supervised pretraining and did not try it.
 """
 
 from cryoglean.recipe import Recipe
+from cryoglean.settings import Share
 from cryoglean.streams import masked
 
 
-def recipe(*, share: float = 0.5) -> Recipe:
+def recipe(*, share: Share = 0.5) -> Recipe:
     """A `share` of the area is blanked, in blocks of half a particle."""
     return Recipe("pretrain_denoise", "arXiv 2111.06377", pretrain=(masked(share=share),))

@@ -6,9 +6,10 @@ network that starts from simulated molecules. The notes propose self-supervised 
 """
 
 from cryoglean.recipe import Recipe
+from cryoglean.settings import Positive
 from cryoglean.streams import blobs
 
 
-def recipe(*, crowding: float = 1.0) -> Recipe:
+def recipe(*, crowding: Positive = 1.0) -> Recipe:
     """As many blobs as particles are expected, times `crowding`."""
     return Recipe("pretrain_log", "doi:10.1023/A:1008045108935", pretrain=(blobs(crowding=crowding),))

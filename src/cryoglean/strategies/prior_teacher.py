@@ -5,13 +5,15 @@ where the density of particles differs much between labelled and unlabelled micr
 the notes.
 """
 
+from typing import Literal
+
 from cryoglean.pseudo.calibrate import prior_match, undo_loss
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.recipe import Recipe, Round
 from cryoglean.streams import labelled, taught
 
 
-def recipe(*, views: int = 2) -> Recipe:
+def recipe(*, views: Literal[1, 2, 4, 8] = 2) -> Recipe:
     """Online guesses from `views` views; offline from eight."""
     calibrate = (undo_loss(), prior_match())
     online = Round(None, (labelled(), taught(Labeller(views, calibrate))))

@@ -12,14 +12,15 @@ from cryoglean.pseudo.calibrate import platt
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import confident, everything
 from cryoglean.recipe import Recipe, Round, Variant
+from cryoglean.settings import Count, Share
 from cryoglean.streams import labelled, pseudo_labelled
 
 
-def recipe(*, variant: Variant = "corrected", trust_above: float = 0.70, rounds: int = 3) -> Recipe:
+def recipe(*, variant: Variant = "corrected", trust_above: Share = 0.70, rounds: Count = 3) -> Recipe:
     """Labels where max(p, 1 - p) is at least `trust_above` (notes: where a picture's mean of it is)."""
     if variant == "notes":
         labeller = Labeller(1, (), everything(), above(trust_above, by_confidence))
-        each = Round(labeller, (labelled(), pseudo_labelled(look="varied")), counts="always")
+        each = Round(labeller, (labelled(), pseudo_labelled(losses=None, look="varied")), counts="always")
     else:
         each = Round(Labeller(8, (platt(),), confident(trust_above=trust_above)))
     return Recipe("pseudo_label", "arXiv 2106.05095", rounds=(each,) * rounds)

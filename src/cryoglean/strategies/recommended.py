@@ -20,7 +20,7 @@ def recipe(
     *,
     target: Literal["soft", "hard", "particles"] = "soft",
     calibration: Literal["platt", "prior", "none"] = "platt",
-    views: int = 8,
+    views: Literal[1, 2, 4, 8] = 8,
     look: Look = "mixed",
     goes_on: bool = True,
     counts: Literal["gain", "always"] = "gain",

@@ -8,10 +8,11 @@ from cryoglean.pseudo.calibrate import prior_match, undo_loss
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import dual
 from cryoglean.recipe import Recipe, Round
+from cryoglean.settings import Count, Share
 from cryoglean.streams import labelled, taught
 
 
-def recipe(*, particle: float = 0.6, background: float = 0.8, views: int = 2) -> Recipe:
+def recipe(*, particle: Share = 0.6, background: Share = 0.8, views: Count = 2) -> Recipe:
     """Hard labels where p is at least `particle` or 1 - p at least `background`; `views` strong views."""
     labeller = Labeller(1, (undo_loss(), prior_match()), dual(particle, background))
     return Recipe("unimatch", "arXiv 2208.09910", rounds=(Round(None, (labelled(), taught(labeller, views=views))),))

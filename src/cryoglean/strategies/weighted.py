@@ -10,14 +10,15 @@ from cryoglean.pseudo.calibrate import platt
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import confident, everything
 from cryoglean.recipe import Recipe, Round, Variant
+from cryoglean.settings import Positive, Share
 from cryoglean.streams import labelled, pseudo_labelled
 
 
-def recipe(*, variant: Variant = "corrected", weight: float = 0.5, trust_above: float = 0.70) -> Recipe:
+def recipe(*, variant: Variant = "corrected", weight: Positive = 0.5, trust_above: Share = 0.70) -> Recipe:
     """Pseudo-labels at `weight`, labels at 1, both over their sum."""
     if variant == "notes":
         both = (1 + weight) / 2
-        streams = (labelled(weight=both / 2), pseudo_labelled(weight=both / 2, look="varied"))
+        streams = (labelled(weight=both / 2), pseudo_labelled(losses=None, weight=both / 2, look="varied"))
         each = Round(Labeller(1, (), everything()), streams, counts="always")
     else:
         total = 1 + weight

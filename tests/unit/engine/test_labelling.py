@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cryoglean.labelling import Teachers, harvest, know, look
+from cryoglean.labelling import Teachers, enlarge, harvest, know, look
 from cryoglean.learn.hardware import find_hardware
 from cryoglean.picks import Picks
 from cryoglean.prepare.normalize import Preparation, Prepared
@@ -19,6 +19,7 @@ from cryoglean.pseudo.calibrate import platt
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import everything
 from cryoglean.settings import resolve_settings
+from cryoglean.targets import Targets
 from cryoglean.task import Task
 
 SIDE = 200
@@ -81,6 +82,22 @@ def test_pseudo_labels_lie_on_the_particles(task: Task) -> None:
     assert made.obituary["precision"] > 0.95
     assert made.obituary["recall"] > 0.95
     assert made.obituary["usage"] == pytest.approx(0.81, abs=0.01)
+
+
+def test_a_map_is_enlarged_to_where_it_was_taken() -> None:
+    """Value (j, i) of the map belongs to pixel (2 j, 2 i): a disc keeps its centre; w is 0 beside what is ignored."""
+    y, x = torch.meshgrid(torch.arange(50), torch.arange(60), indexing="ij")
+    disc = (torch.hypot(x - 30.0, y - 20.0) <= 8).float()[None, None]
+    seen = torch.ones_like(disc)
+    seen[..., 10, 10] = 0
+
+    large, w = enlarge(Targets(disc, seen), (100, 119), 2)
+
+    rows, columns = torch.meshgrid(torch.arange(100.0), torch.arange(119.0), indexing="ij")
+    centre = [float((large * axis).sum() / large.sum()) for axis in (rows, columns)]
+    assert centre == pytest.approx([40.0, 60.0], abs=0.01)
+    torch.testing.assert_close(large[::2, ::2], disc[0, 0][:, :60], atol=1e-4, rtol=0)
+    assert sorted(map(tuple, torch.nonzero(w == 0).tolist())) == [(r, c) for r in (19, 20, 21) for c in (19, 20, 21)]
 
 
 def test_a_budget_leaves_micrographs_out(task: Task) -> None:

@@ -57,7 +57,7 @@ def make_phase() -> Callable[..., Phase]:
         )  # fmt: skip
         known = Knowledge(density=0.001, particle_pixels=10.0, positive_weight=3.0)
         seen, unseen = task.learned(Region("seen")), task.unlearned(pictures["unseen"])
-        return replace(Phase(task, (seen,), (unseen,), (seen,), known), **fields)  # type: ignore[arg-type]
+        return replace(Phase(task, (seen,), lambda: (unseen,), (seen,), known), **fields)  # type: ignore[arg-type]
 
     return make
 
@@ -109,7 +109,7 @@ def test_nothing_is_taught_during_the_burn_in_or_without_unlabelled_micrographs(
     make_phase: Callable[..., Phase],
 ) -> None:
     assert batches(make_phase(), taught(Labeller(views=1)), step=1) == ()
-    assert batches(make_phase(unlabelled=()), taught(Labeller(views=1))) == ()
+    assert batches(make_phase(unlabelled=tuple), taught(Labeller(views=1))) == ()
     assert batches(make_phase("unlabelled.weight=0"), taught(Labeller(views=1))) == ()
     assert batches(make_phase(pseudo=()), pseudo_labelled()) == ()
 

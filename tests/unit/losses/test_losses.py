@@ -38,14 +38,20 @@ def test_what_focal_loss_says_is_not_the_probability(weight: float, probability:
     assert float(q[risk.argmin()]) == pytest.approx(said, abs=2e-4)
 
 
-@pytest.mark.parametrize(
-    ("said", "meant"), [(0.3, 0.0789), (0.5, 0.1667), (0.7, 0.3182), (0.9, 0.6429), (0.95, 0.7917)]
-)
-def test_the_weight_of_bce_can_be_undone(said: float, meant: float) -> None:
-    """checks.md U2 for weight 5."""
-    undone = bce.undo(torch.tensor(said), LossSettings(positive_weight=5.0))
+@pytest.mark.parametrize("meant", [0.05, 0.3, 0.7])
+def test_the_weight_of_bce_moves_what_a_soft_target_teaches_as_it_moves_labels(meant: float) -> None:
+    """The risk is smallest at omega eta / (1 - eta + omega eta), whether eta is a share of labels or a belief."""
+    settings = LossSettings(positive_weight=5.0)
+    logits = torch.linspace(-6, 6, 2401).view(-1, 1, 1, 1)
+    ones = torch.ones_like(logits)
 
-    assert float(undone) == pytest.approx(meant, abs=1e-4)
+    soft = bce.loss(logits, Targets(ones * meant, ones), settings)
+    hard = meant * bce.loss(logits, Targets(ones, ones), settings)
+    hard = hard + (1 - meant) * bce.loss(logits, Targets(ones * 0, ones), settings)
+
+    expected = 5 * meant / (1 - meant + 5 * meant)
+    for risk in (soft, hard):
+        assert float(torch.sigmoid(logits[int(risk.argmin())])) == pytest.approx(expected, abs=0.01)
 
 
 def test_bce_with_weight_one_is_torchs() -> None:

@@ -45,6 +45,17 @@ def test_a_covered_particle_is_neither_particle_nor_background() -> None:
     assert float(dirty.targets.w[lost].max()) == 0
 
 
+def test_junk_counts_as_background_where_a_soft_target_is_almost_nothing() -> None:
+    """A teacher's map is never quite 0; ignored under all junk, junk would teach nothing."""
+    crops = make_crops()
+    soft = Crops(crops.images, Targets(crops.targets.y * 0 + 0.01, crops.targets.w), crops.background)
+
+    dirty = add(soft, 1.0)
+
+    assert int((dirty.targets.y == 0).sum()) > 100
+    assert float(dirty.targets.w.min()) == 1
+
+
 def test_junk_itself_counts_as_background() -> None:
     """Where the picture was changed much and no particle was, y is 0 and w is 1."""
     crops = make_crops()

@@ -44,7 +44,7 @@ def section(results: Results) -> Section | None:
     """None when no unlabelled micrograph was used, or the run is older than rounds are."""
     rounds: list[Told] = results.summary.get("rounds") or []
     used = int(results.summary.get("unlabelled") or 0)
-    if not rounds and not used:
+    if not rounds and not used and not results.run.events("unlabelled"):
         return None
     where = "by cross-validation" if results.summary.get("is_cross_validated") else "on validation"
     taught = [told for told in rounds if "particle_share" in told]
@@ -61,6 +61,11 @@ def section(results: Results) -> Section | None:
 
 def _used(results: Results, used: int, how: str) -> str:
     strategy = results.summary.get("strategy", results.setting("strategy"))
+    if not used:
+        return (
+            f"No unlabelled micrograph could be used, so that the strategy “{strategy}” had nothing to learn from but "
+            "the labels: this is the supervised network."
+        )
     return f"The strategy “{strategy}” looked at {count_of(used, 'micrograph')} without labels as well. {how}"
 
 
