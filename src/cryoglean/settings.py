@@ -26,6 +26,11 @@ def _not_one(folds: int) -> int:
     return folds
 
 
+def _as_json(options: dict[str, Any]) -> dict[str, Any]:
+    """As they come back from a settings file, with lists for tuples."""
+    return dict(json.loads(json.dumps(options)))
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
@@ -182,7 +187,7 @@ class Settings(_Part):
 
     strategy: str = "auto"
     """A strategy card; `auto` is `recommended` where there are unlabelled micrographs, else `supervised`."""
-    options: dict[str, Any] = {}
+    options: Annotated[dict[str, Any], AfterValidator(_as_json)] = {}
     """What the strategy's own card asks for, such as variant=notes; see its page."""
     seed: Annotated[int, Field(ge=0, le=2**32)] = 0
     """Seed of every random choice."""

@@ -4,7 +4,8 @@ Source: the notes' strategy 6; deep ensembles: Lakshminarayanan 2017 (arXiv 1612
 with a recall of 0.6 each, five networks keep 0.6^5 = 8 % of the particles and nearly all background. The notes expected
 +2 to 4 % F1 and never measured it.
 `variant="notes"`: unanimous, one view each. Corrected: two thirds of networks and views for a particle, fewer than one
-third for background, the rest ignored. Networks that begin at the same general start differ by their crops alone.
+third for background, the rest ignored; a vote is what a network says, 0.5 or more, uncalibrated. Networks that begin at
+the same general start differ by their crops alone.
 """
 
 from cryoglean.pseudo.labeller import Labeller

@@ -96,3 +96,12 @@ def test_every_setting_says_what_it_means(name: str) -> None:
 
     if "." in name or name in ("strategy", "seed"):
         assert len(meaning) > 10
+
+
+def test_options_are_what_a_settings_file_gives_back(tmp_path: Path) -> None:
+    """A tuple would come back as a list, and a run could not be resumed."""
+    settings = resolve_settings([{"options": {"shares": (0.5, 0.7)}}])
+    (tmp_path / "settings.yaml").write_text(settings.to_yaml(), encoding="utf-8")
+
+    assert read_settings(tmp_path / "settings.yaml") == settings
+    assert settings.options == {"shares": [0.5, 0.7]}
