@@ -4,10 +4,11 @@
     python benchmarks/strategies.py table --workers 2 --worker 1
     python benchmarks/write_strategies.py                              # docs/strategies.md
 
-Plans: `table` (all cards, 100 steps a training, two sets, 3 seeds), `recommended` (supervised, recommended and oracle
-at full effort, five sets, 5 seeds), `ablation` (recommended, one part out at a time), `start` (supervised from the
-general and from a random start, 1, 2 and 5 labelled). A seed draws who is labelled, too (`semi_data.py`). Rounds after
-the first begin with the supervised network of the same cell, trained once. Seconds are CPU-seconds of one thread.
+Plans: `collapse` (the notes' failure, from a random start), `table` (all cards, 100 steps a training, two sets, 3
+seeds), `recommended` (with supervised, oracle and its control at full effort, five sets, 5 seeds), `ablation`
+(recommended, one part changed at a time), `start` (supervised from the general and from a random start, 1, 2 and 5
+labelled). A seed draws who is labelled, too (`semi_data.py`). Rounds after the first begin with the supervised network
+of the same cell, trained once. Seconds are CPU-seconds of one thread.
 """
 
 from __future__ import annotations
@@ -230,7 +231,30 @@ def plan_ablation() -> list[Cell]:
     ]  # fmt: skip
 
 
-PLANS = {"ablation": plan_ablation, "table": plan_table, "recommended": plan_recommended, "start": plan_start}
+def plan_collapse() -> list[Cell]:
+    """The notes' failure, where nothing protects from it: a random start, hard labels, the student its own teacher."""
+    steps = ("learn.steps=300", "learn.start=random")
+    lines: list[tuple[str, str, dict[str, Any]]] = [
+        ("supervised", "supervised", {}),
+        ("fixmatch_naive", "fixmatch_naive", {}),
+        ("recommended", "recommended", {}),
+        ("fixmatch, notes", "fixmatch", {"variant": "notes"}),
+        ("pseudo_label, notes, one round", "pseudo_label", {"variant": "notes", "rounds": 1}),
+    ]
+    return [
+        Cell("apoferritin_k0.05", seed, line, strategy, options, steps)
+        for line, strategy, options in lines
+        for seed in range(3)
+    ]
+
+
+PLANS = {
+    "collapse": plan_collapse,
+    "ablation": plan_ablation,
+    "table": plan_table,
+    "recommended": plan_recommended,
+    "start": plan_start,
+}
 
 
 def main() -> None:
