@@ -232,19 +232,19 @@ def plan_ablation() -> list[Cell]:
 
 
 def plan_collapse() -> list[Cell]:
-    """The notes' failure, where nothing protects from it: a random start, hard labels, the student its own teacher."""
-    steps = ("learn.steps=300", "learn.start=random")
+    """The notes' failure, where it occurs: a random start, and 12 times as much weight on pseudo-labels as on labels."""
+    steps, heavy = ("learn.steps=300", "learn.start=random"), ("unlabelled.weight=12",)
     lines: list[tuple[str, str, dict[str, Any]]] = [
         ("supervised", "supervised", {}),
         ("fixmatch_naive", "fixmatch_naive", {}),
-        ("recommended", "recommended", {}),
+        ("recommended, always counting", "recommended", {"counts": "always"}),
         ("fixmatch, notes", "fixmatch", {"variant": "notes"}),
         ("pseudo_label, notes, one round", "pseudo_label", {"variant": "notes", "rounds": 1}),
     ]
     return [
-        Cell("apoferritin_k0.05", seed, line, strategy, options, steps)
-        for line, strategy, options in lines
+        Cell("apoferritin_k0.05", seed, line, strategy, options, steps if line == "supervised" else steps + heavy)
         for seed in range(3)
+        for line, strategy, options in lines
     ]
 
 
