@@ -232,7 +232,7 @@ def plan_ablation() -> list[Cell]:
 
 
 def plan_collapse() -> list[Cell]:
-    """The notes' failure, where it occurs: a random start, and 12 times as much weight on pseudo-labels as on labels."""
+    """The notes' failure, where it occurs: a random start, pseudo-labels that weigh 12 times as much as labels."""
     steps, heavy = ("learn.steps=300", "learn.start=random"), ("unlabelled.weight=12",)
     lines: list[tuple[str, str, dict[str, Any]]] = [
         ("supervised", "supervised", {}),

@@ -33,13 +33,13 @@ from cryoglean.prepare.junk import add_junk
 from cryoglean.prepare.normalize import Preparation, Prepared
 from cryoglean.prepare.targets import mask_border, paint_targets
 from cryoglean.prepare.tiles import LearnedMicrograph, cut_crops
-from cryoglean.recipe import add_losses
 from cryoglean.registry import load_card
 from cryoglean.settings import LearnSettings, Settings
 from cryoglean.simulate.micrograph import SimulatedMicrograph, simulate_micrograph
 from cryoglean.simulate.random_molecules import DIAMETERS_ANGSTROM, random_diameter, random_molecule
 from cryoglean.simulate.settings import SimulationSettings
 from cryoglean.simulate.views import random_views
+from cryoglean.streams import add_losses
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "cryoglean" / "starts"
 LOG = Path(__file__).parent / "results" / "general_training.jsonl"
@@ -185,7 +185,7 @@ class Pool:
         images = vary_look(crops, settings.augment, settings.prepare.particle_pixels, generator)
         with self.hardware.precision():
             logits = student(self.hardware.send(images)).float()
-        return add_losses(logits, crops.targets.to(self.hardware.device), settings)
+        return add_losses(logits, crops.targets.to(self.hardware.device), settings.loss.terms, settings.loss)
 
     def _fill(self, step: int) -> list[LearnedMicrograph]:
         first = step // STEPS_PER_MOLECULE

@@ -24,7 +24,7 @@ from cryoglean.prepare.tiles import Crops, LearnedMicrograph, cut_crops
 from cryoglean.pseudo.guess import Guess, Knowledge
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.registry import load_card
-from cryoglean.settings import LearnSettings
+from cryoglean.settings import LearnSettings, LossSettings
 from cryoglean.targets import Targets
 from cryoglean.task import Task
 
@@ -94,7 +94,7 @@ Look = Literal["plain", "varied", "mixed"]
 def join_streams(phase: Phase, streams: tuple[Stream, ...]) -> Objective:
     """The objective of a phase: one forward over all batches, then each batch's own loss."""
     draws = [stream(phase) for stream in streams]
-    task = phase.task
+    task, settings = phase.task, phase.task.settings.loss
 
     def objective(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Tensor, dict[str, float]]:
         batches = [batch for draw in draws for batch in draw(student, teacher, micro_step)]
@@ -104,7 +104,7 @@ def join_streams(phase: Phase, streams: tuple[Stream, ...]) -> Objective:
         terms: list[Tensor] = []
         facts: dict[str, float] = {}
         for batch, said in zip(batches, logits.split([len(batch.images) for batch in batches]), strict=True):
-            value, each = add_losses(said, batch.targets.to(task.hardware.device), batch.losses, task)
+            value, each = add_losses(said, batch.targets.to(task.hardware.device), batch.losses, settings)
             terms.append(batch.weight * value)
             prefix = "" if batch.name == "labelled" else f"{batch.name}."
             facts |= {f"{prefix}{name}": number for name, number in {**each, **batch.facts}.items()}
@@ -114,10 +114,9 @@ def join_streams(phase: Phase, streams: tuple[Stream, ...]) -> Objective:
 
 
 def add_losses(
-    logits: Tensor, targets: Targets, losses: tuple[str, ...], task: Task
+    logits: Tensor, targets: Targets, losses: tuple[str, ...], settings: LossSettings
 ) -> tuple[Tensor, dict[str, float]]:
     """The sum over loss cards of their mean over crops, and each by name."""
-    settings = task.settings.loss
     terms = {name: load_card("losses", name).loss(logits, targets, settings).mean() for name in losses}
     return torch.stack(list(terms.values())).sum(), {name: float(value.detach()) for name, value in terms.items()}
 

@@ -225,7 +225,7 @@ def test_what_it_makes_of_unlabelled_crops_moves_the_student(name: str, variant:
             w = (
                 batch.targets.w if bool(batch.targets.w.any()) else torch.ones_like(batch.targets.w)
             )  # untrained: unsure
-            value, _ = add_losses(student(batch.images), Targets(batch.targets.y, w), batch.losses, task)
+            value, _ = add_losses(student(batch.images), Targets(batch.targets.y, w), batch.losses, task.settings.loss)
             (batch.weight * value).backward()
             length = sum(float(weight.grad.norm()) for weight in student.parameters() if weight.grad is not None)
             assert length > 0

@@ -78,7 +78,7 @@ def test_with_unvaried_views_the_teacher_agrees_with_itself(make_phase: Callable
     phase, network = make_phase(), Blur()
 
     (batch,) = batches(phase, taught(Labeller(views=1), losses=("mse",)), network=network)
-    value, _ = add_losses(network(batch.images), batch.targets, ("mse",), phase.task)
+    value, _ = add_losses(network(batch.images), batch.targets, ("mse",), phase.task.settings.loss)
 
     assert float(value.detach()) < 1e-10
 
