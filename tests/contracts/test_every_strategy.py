@@ -257,9 +257,10 @@ Source: Lee 2013, see arXiv 2106.05095. It fails as its teacher does.
 
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.recipe import Recipe, Round
+from cryoglean.settings import Count
 
 
-def recipe(*, views: int = 1) -> Recipe:
+def recipe(*, views: Count = 1) -> Recipe:
     """Soft guesses from `views` views."""
     return Recipe("toy", "arXiv 2106.05095", rounds=(Round(Labeller(views)),))
 '''

@@ -43,7 +43,7 @@ def test_the_end_says_how_many_were_used_and_what_each_round_brought(
     ]
 
 
-@pytest.mark.parametrize("changes", [{}, {"unlabelled": 0, "rounds": []}])
+@pytest.mark.parametrize("changes", [{}, {"strategy": "supervised", "unlabelled": 0, "rounds": []}])
 def test_the_end_says_nothing_of_them_where_there_were_none(
     changes: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -138,7 +138,7 @@ def _say_rounds(summary: dict[str, Any], how: str) -> None:
     if summary.get("unlabelled"):
         micrographs = count_of(summary["unlabelled"], "unlabelled micrograph")
         print(f"the strategy {summary['strategy']} used {micrographs}")
-    elif summary["strategy"] != "supervised":
+    elif "unlabelled" in summary and summary["strategy"] != "supervised":
         print(f"no unlabelled micrograph could be used: {summary['strategy']} is the supervised network here")
     for told in summary.get("rounds", ()):
         print(round_outcome(told, how))
