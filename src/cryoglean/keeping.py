@@ -72,9 +72,7 @@ def keep_pseudo_labels(run: Run, number: int, micrographs: Sequence[LearnedMicro
         arrays[f"{one.name}/image"] = ((one.image.numpy() + 5) * 25.5).clip(0, 255).astype(np.uint8)
         arrays[f"{one.name}/y"] = (one.y.numpy() * 255).round().astype(np.uint8)
         arrays[f"{one.name}/w"] = (one.w.numpy() * 255).round().astype(np.uint8)
-    file = run.pseudo_labels_file(number)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_file_atomically(file, lambda temporary: _save_arrays(temporary, arrays))
+    write_file_atomically(run.pseudo_labels_file(number), lambda temporary: _save_arrays(temporary, arrays))
 
 
 def _save_arrays(path: Path, arrays: dict[str, NDArray[np.uint8]]) -> None:

@@ -69,7 +69,7 @@ def know(task: Task, regions: Sequence[Region], known: Tensor | None = None) -> 
     count, pixels = 0.0, 0.0
     for region in regions:
         learnable = task.learnable(task.prepared[region.name], region)
-        columns, rows = np.round(task.learned(region).xy).astype(int).T
+        columns, rows = np.round(task.particles(region)).astype(int).T
         inside = (rows >= 0) & (columns >= 0) & (rows < learnable.shape[0]) & (columns < learnable.shape[1])
         count += float(learnable[rows[inside], columns[inside]].sum())
         pixels += float(learnable.sum())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from cryoglean.dataset import Dataset
 from cryoglean.errors import CryogleanError, LabelsError
 from cryoglean.io.micrographs import read_micrograph
+from cryoglean.learn.loop import Tell
 from cryoglean.micrograph import Micrograph
 from cryoglean.prepare.contrast import measure_contrast
 from cryoglean.prepare.normalize import Preparation, Prepared
@@ -16,7 +16,6 @@ from cryoglean.prepare.split import Region, Split, plan_split
 from cryoglean.settings import Settings
 
 _STRAY_SHARE = 0.1
-Tell = Callable[[dict[str, Any]], None]
 
 
 def prepare_labelled(dataset: Dataset, settings: Settings) -> tuple[Preparation, Mapping[str, Prepared]]:

@@ -221,10 +221,10 @@ def _go_on(recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int,
             networks = [one.network for one in fitted]
             teachers = Teachers(networks, branch.fold.train, branch.fold.validation, before.known)
             made = harvest(task, step.labeller, teachers)
-        if step.labeller is not None and not made.micrographs:  # nothing to learn from: the network stays
-            fits.append((fitted[0],))
-            harvests.append(made)
-            continue
+            if not made.micrographs:  # nothing to learn from: the network stays
+                fits.append((fitted[0],))
+                harvests.append(made)
+                continue
         start = fitted[0].network if step.goes_on else _pretrain(recipe, task, branch)
         plan = _Plan(step.streams, start, step.goes_on, made, salt=100 * number)
         fits.append((_run_phase(task, replace(branch, name=f"{branch.name}-round-{number}"), plan),))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cryoglean.evaluate.score import Rules
@@ -71,8 +72,14 @@ class Task:
         prepared, pixels = self.prepared[region.name], self.preparation.particle_pixels
         xy = prepared.scale.to_rescaled(self.labels.on(region.name).xy)
         y, w = paint_targets(prepared, xy, pixels, self.settings.targets)
-        inside = region.contains(xy, (w.shape[0], w.shape[1]))
-        return LearnedMicrograph(region.name, prepared.image, y, w * self.learnable(prepared, region), xy[inside])
+        w = w * self.learnable(prepared, region)
+        return LearnedMicrograph(region.name, prepared.image, y, w, self.particles(region))
+
+    def particles(self, region: Region) -> NDArray[np.float64]:
+        """(n, 2) rescaled pixels (x, y) of the labelled particles inside the region."""
+        prepared = self.prepared[region.name]
+        xy = prepared.scale.to_rescaled(self.labels.on(region.name).xy)
+        return xy[region.contains(xy, (prepared.image.shape[0], prepared.image.shape[1]))]
 
     def unlearned(self, prepared: Prepared) -> LearnedMicrograph:
         """A micrograph without targets; w = 1 where it may be learned from."""

@@ -13,7 +13,6 @@ from cryoglean.compat.arguments import check_count, check_share, check_variant
 from cryoglean.compat.making import PseudoLabels, Wish, make_pseudo_labels
 from cryoglean.compat.teacher import Pictures, Teacher
 from cryoglean.errors import SettingsError
-from cryoglean.pseudo.budget import Budget, above, by_confidence
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import dual
 from cryoglean.recipe import Recipe, Variant
@@ -105,8 +104,6 @@ def generate_limited_pseudo_labels(  # noqa: PLR0913 - the notes' signature
             f"it is {pseudo_to_labeled_ratio}", where="pseudo_to_labeled_ratio", fix="Give a number above 0."
         )
     labeller = _labeller(limited.recipe(variant=variant, ratio=pseudo_to_labeled_ratio, trust_above=threshold))
-    if variant == "notes":
-        labeller = replace(labeller, budget=_both(labeller.budget, above(threshold, by_confidence)))
     labelled = check_count("labeled_count", labeled_count)
     wish = Wish(variant, labeller, {"confidence": threshold}, labelled=labelled)
     return make_pseudo_labels(Teacher.of(model, device, batch_size), unlabeled_images, wish)
@@ -168,8 +165,3 @@ def generate_curriculum_pseudo_labels(  # noqa: PLR0913 - the notes' signature
 def _labeller(recipe: Recipe) -> Labeller:
     """Of its first round."""
     return cast("Labeller", recipe.rounds[0].labeller)
-
-
-def _both(first: Budget, second: Budget) -> Budget:
-    """What both keep."""
-    return lambda candidates, knowledge: sorted(set(first(candidates, knowledge)) & set(second(candidates, knowledge)))
