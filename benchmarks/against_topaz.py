@@ -73,8 +73,12 @@ def run_cryoglean(bench: Bench, labelled: int, repeat: int, folder: Path, start:
 
 def run_topaz(bench: Bench, labelled: int, repeat: int, folder: Path) -> Row:  # noqa: ARG001 (Topaz has no seed)
     """Topaz fine-tuned from its own weights; the epoch is chosen by validation F1."""
+    return fine_tune_topaz(bench, *bench.split(labelled), folder)
+
+
+def fine_tune_topaz(bench: Bench, train: list[str], validation: list[str], test: list[str], folder: Path) -> Row:
+    """Topaz fine-tuned from its own weights; the epoch is chosen by validation F1."""
     program = find_topaz()
-    train, validation, test = bench.split(labelled)
     images = preprocess(program, bench, [*train, *validation, *test], folder)
     rows = [(f"{name}.mrc", x, y) for name in train for x, y in bench.truth.on(name).xy]
     targets = topaz.write_targets(folder / "targets.txt", rows, scale_of(bench))

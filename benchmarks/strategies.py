@@ -224,7 +224,7 @@ def plan_ablation() -> list[Cell]:
     """Recommended, one part changed at a time, every round counting, on apoferritin k = 0.05 and three draws."""
     return [
         Cell(data, seed, line, "supervised" if "supervised" in line else "recommended",
-             {} if "supervised" in line else {**options, "counts": "always"}, ("learn.steps=200", *settings))
+             {} if "supervised" in line else {**options, "counts": "always"}, ("learn.steps=400", *settings))
         for line, options, settings in ABLATION
         for seed in range(3)
         for data in ("apoferritin_k0.05",)

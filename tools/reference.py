@@ -15,8 +15,9 @@ from pydantic import BaseModel
 import cryoglean
 from cryoglean.cli.list import list_rows
 from cryoglean.cli.main import make_app
+from cryoglean.preset import preset_names, read_preset, read_preset_summary
 from cryoglean.registry import card_names, card_summary, kinds, load_card
-from cryoglean.settings import Settings, describe_setting, preset_names, read_preset, read_preset_summary, setting_names
+from cryoglean.settings import Settings, describe_setting, setting_names
 from cryoglean.simulate.settings import SimulationSettings
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"

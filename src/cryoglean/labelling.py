@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -59,23 +59,17 @@ class Teachers:
 
 
 def know(task: Task, regions: Sequence[Region], known: Tensor | None = None) -> Knowledge:
-    """What labellers may use besides the maps: the density of labelled particles, and the sizes.
+    """What labellers may use besides the maps: the density of particles, and the sizes.
 
     Args:
         task: see `Task`.
         regions: labelled, learned from.
         known: see `Knowledge`.
     """
-    count, pixels = 0.0, 0.0
-    for region in regions:
-        learnable = task.learnable(task.prepared[region.name], region)
-        columns, rows = np.round(task.particles(region)).astype(int).T
-        inside = (rows >= 0) & (columns >= 0) & (rows < learnable.shape[0]) & (columns < learnable.shape[1])
-        count += float(learnable[rows[inside], columns[inside]].sum())
-        pixels += float(learnable.sum())
     targets, loss = task.settings.targets, task.settings.loss
+    density = count_density(task, regions) if task.density is None else task.density
     return Knowledge(
-        density=count / max(pixels, 1.0) * task.stride**2,
+        density=density * task.stride**2,
         particle_pixels=task.preparation.particle_pixels / task.stride,
         core_diameters=targets.core_diameters,
         ring_diameters=targets.ring_diameters,
@@ -85,6 +79,23 @@ def know(task: Task, regions: Sequence[Region], known: Tensor | None = None) -> 
         labelled=len(regions),
         known=known,
     )
+
+
+def count_density(task: Task, regions: Sequence[Region]) -> float:
+    """Labelled particles a rescaled pixel, of the pixels that may be learned from.
+
+    Args:
+        task: see `Task`.
+        regions: whose labels are counted.
+    """
+    count, pixels = 0.0, 0.0
+    for region in regions:
+        learnable = task.learnable(task.prepared[region.name], region)
+        columns, rows = np.round(task.particles(region)).astype(int).T
+        inside = (rows >= 0) & (columns >= 0) & (rows < learnable.shape[0]) & (columns < learnable.shape[1])
+        count += float(learnable[rows[inside], columns[inside]].sum())
+        pixels += float(learnable.sum())
+    return count / max(pixels, 1.0)
 
 
 def look(task: Task, networks: Sequence[nn.Module], prepared: Prepared, views: int) -> Guess:
@@ -114,7 +125,7 @@ def harvest(task: Task, labeller: Labeller, teachers: Teachers) -> Harvest:
     truths = [_truth(task, region) for region in teachers.held]
     known = _known(held_guesses, truths) if teachers.held else teachers.known
     knowledge = know(task, teachers.learned, known)
-    guesses = {name: look(task, networks, one, labeller.views) for name, one in task.unlabelled.items()}
+    guesses = {name: look(task, networks, one, labeller.views) for name, one in task.unjudged.items()}
     sample = torch.cat([guess.sample() for guess in guesses.values()] or [torch.zeros(0)])
     states = labeller.fit(sample[:: max(len(sample) // _SAMPLE, 1)], knowledge)
     candidates: list[Candidate] = []
@@ -122,7 +133,7 @@ def harvest(task: Task, labeller: Labeller, teachers: Teachers) -> Harvest:
     for name in list(guesses):
         guess = guesses.pop(name)  # a map is dropped as soon as it is labelled
         calibrated, targets = labeller.label(guess, states, knowledge)
-        micrograph = _as_learned(task, task.unlabelled[name], targets, knowledge)
+        micrograph = _with_clicks(task, _as_learned(task, task.unjudged[name], targets, knowledge))
         candidates.append(describe(name, len(micrograph.xy), calibrated, targets))
         made.append(micrograph)
     kept = labeller.budget(candidates, knowledge)
@@ -147,6 +158,17 @@ def _as_learned(task: Task, prepared: Prepared, targets: Targets, knowledge: Kno
     xy = torch.stack([columns, rows], dim=1).numpy().astype(np.float64) * task.stride
     y, w = enlarge(targets, (prepared.image.shape[0], prepared.image.shape[1]), task.stride)
     return LearnedMicrograph(prepared.name, prepared.image, y, w, xy)
+
+
+def _with_clicks(task: Task, made: LearnedMicrograph) -> LearnedMicrograph:
+    """The same, with what a person labelled as particles: a teacher may not say otherwise."""
+    if made.name not in task.split.train:
+        return made
+    told = task.learned(Region(made.name))
+    is_core = told.y > 0
+    xy = np.concatenate([made.xy, told.xy])
+    y = torch.where(is_core, told.y, made.y)
+    return replace(made, y=y, w=torch.where(is_core, told.w, made.w), xy=xy)
 
 
 def enlarge(targets: Targets, shape: tuple[int, int], stride: int) -> tuple[Tensor, Tensor]:

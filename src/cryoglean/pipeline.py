@@ -6,10 +6,11 @@ import time
 from dataclasses import replace
 from functools import partial
 
+from cryoglean.counting import Expected, choose_by_count, expect_particles, pick_unjudged, summarise_clicks
 from cryoglean.dataset import Dataset
 from cryoglean.errors import LabelsError
 from cryoglean.evaluate.score import evaluate_picks
-from cryoglean.evaluate.threshold import choose_threshold
+from cryoglean.evaluate.threshold import ChosenThreshold, choose_threshold
 from cryoglean.keeping import is_done, keep, keep_pseudo_labels, set_up, tell_all
 from cryoglean.learn.hardware import find_hardware
 from cryoglean.learn.loop import Tell
@@ -51,15 +52,24 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
         settings, hardware, preparation, prepared, dataset.labels, split, tell=tell_all(run, tell),
         checkpoint_folder=run.checkpoint_folder, resumes=resumes, keep_examples=partial(keep_pseudo_labels, run),
     )  # fmt: skip
-    _check_validation(task)
+    if _is_judged(task):
+        _check_validation(task)
+    expected = expect_particles(task)
     set_up(dataset, settings, run, hardware)  # not before: a mistake in the data leaves the folder free
     unlabelled = prepare_unlabelled(dataset, settings, preparation, task.tell, is_used=recipe.is_semi)
-    trained = run_recipe(recipe, replace(task, unlabelled=unlabelled))
+    task = replace(task, unlabelled=unlabelled, density=expected.density if task.is_sparse else None)
+    trained = run_recipe(recipe, task)
 
-    summary = {"strategy": recipe.name, "unlabelled": len(unlabelled), **_summarise(task, trained)}
+    facts = {"strategy": recipe.name, "unlabelled": len(unlabelled), "expected": expected.to_json()}
+    summary = {**facts, **(_summarise(task, trained) if _is_judged(task) else _count(task, trained, expected))}
     seconds = {"wall_seconds": time.monotonic() - started[0], "cpu_seconds": time.process_time() - started[1]}
     keep(run, trained, {**summary, **seconds})
     return run
+
+
+def _is_judged(task: Task) -> bool:
+    """Whether some micrographs are labelled completely and held out, by folds or altogether."""
+    return bool(task.split.validation or task.split.folds)
 
 
 def _validation_labels(task: Task) -> tuple[tuple[str, ...], Picks]:
@@ -78,11 +88,30 @@ def _check_validation(task: Task) -> None:
 
 
 def _summarise(task: Task, trained: Trained) -> dict[str, object]:
+    """What held-out labels say; the threshold is chosen on them."""
     names, truth = _validation_labels(task)
     rules = validation_rules(task, draws=1000)
     chosen = choose_threshold(trained.validation_picks, truth, rules, rule=task.settings.pick.cut)
     found = evaluate_picks(trained.validation_picks, truth, rules, threshold=chosen.threshold)
+    judged = {"validation_on": list(names), "is_cross_validated": bool(task.split.folds), "validation": found.to_json()}
+    return {**_describe(task, trained, chosen), **judged}
+
+
+def _count(task: Task, trained: Trained, expected: Expected) -> dict[str, object]:
+    """What can be said where nothing is labelled completely; the threshold keeps as many picks as are expected."""
+    picks = pick_unjudged(trained.picker, task)
+    pictures = {**task.prepared, **task.unlabelled}
+    pixels = sum(pictures[name].image.numel() for name in picks.micrographs)
+    chosen = choose_by_count(picks, expected.density * pixels)
+    judged = {"validation_on": [], "is_cross_validated": False, "validation": None}
     return {
+        **_describe(task, trained, chosen), **judged, "clicks": summarise_clicks(task, picks, chosen.threshold)
+    }  # fmt: skip
+
+
+def _describe(task: Task, trained: Trained, chosen: ChosenThreshold) -> dict[str, object]:
+    return {
+        "labels": task.settings.labels.kind,
         "rounds": list(trained.rounds),
         "threshold": chosen.threshold,
         "threshold_rule": chosen.rule,
@@ -90,7 +119,4 @@ def _summarise(task: Task, trained: Trained) -> dict[str, object]:
         "best_step": trained.best_step,
         "particles_are_dark": task.preparation.particles_are_dark,
         "train": list(task.split.train),
-        "validation_on": list(names),
-        "is_cross_validated": bool(task.split.folds),
-        "validation": found.to_json(),
     }

@@ -45,9 +45,11 @@ def prepare_labelled(dataset: Dataset, settings: Settings) -> tuple[Preparation,
 
 
 def choose_strategy(dataset: Dataset, settings: Settings) -> str:
-    """What `auto` means: `recommended` where there are unlabelled micrographs, else `supervised`."""
+    """What `auto` means: with sparse labels `pu_pseudo`, else `recommended` where there are unlabelled micrographs."""
     if settings.strategy != "auto":
         return settings.strategy
+    if settings.labels.kind == "sparse":
+        return "pu_pseudo"
     return "recommended" if dataset.names("unlabelled") else "supervised"
 
 
@@ -89,6 +91,8 @@ def split_labelled(dataset: Dataset, settings: Settings) -> Split:
         LabelsError: a part to train or validate on has no particle.
     """
     train, validation = dataset.names("train"), dataset.names("validation")
+    if settings.labels.kind == "sparse" and not validation:
+        return Split(train, ())  # picks on partly labelled micrographs can't be called right or wrong
     empty = tuple(name for name in train if not len(dataset.labels.on(name)))
     split = plan_split([name for name in train if name not in empty], validation, settings.split, settings.seed)
     return split.with_more_training(empty)

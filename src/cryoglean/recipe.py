@@ -64,6 +64,7 @@ class Recipe:
         pretrain: streams of a training before, without labels.
         members: networks of the first training that teach together in the first round; the first one picks.
         stops_without_gain: whether a round that does not count is the last one.
+        labels: what it is made for: `sparse` ones leave particles unlabelled.
     """
 
     name: str
@@ -73,11 +74,12 @@ class Recipe:
     pretrain: tuple[Stream, ...] = ()
     members: int = 1
     stops_without_gain: bool = True
+    labels: Literal["complete", "sparse"] = "complete"
 
     @property
     def is_semi(self) -> bool:
         """Whether unlabelled micrographs are looked at at all."""
-        return bool(self.rounds) or bool(self.pretrain)
+        return bool(self.rounds) or bool(self.pretrain) or self.labels == "sparse"
 
 
 def read_recipe(strategy: str, options: Mapping[str, Any]) -> Recipe:
@@ -115,7 +117,7 @@ class Trained:
         validation_picks: picks on validation micrographs by the final network; with folds, on every labelled
             micrograph by the network that had not seen it.
         best_step: how many steps the final network had seen.
-        rounds: for each round its obituary, its gain and whether it counted.
+        rounds: for each round its obituary, its gain and whether it counted; no gain where nothing is held out.
     """
 
     picker: Picker
@@ -174,11 +176,11 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
     best = _begin(recipe, task, branches)
     told: list[dict[str, Any]] = []
     counted: list[tuple[int, _Generation]] = []
-    for number, step in enumerate(recipe.rounds if task.unlabelled else (), 1):
+    for number, step in enumerate(recipe.rounds if task.unjudged else (), 1):
         new = _go_on(recipe, task, branches, number, best)
         gain = _compare(task, branches, best.picks, new.picks)
-        counts = new.has_learned and (step.counts == "always" or gain.is_clear)
-        told.append({"round": number, "counts": counts, **gain.to_json(), **new.obituary})
+        counts = new.has_learned and (step.counts == "always" or gain is None or gain.is_clear)
+        told.append({"round": number, "counts": counts, **(gain.to_json() if gain else {}), **new.obituary})
         task.tell({"event": "round", **told[-1]})
         if counts:
             best = new
@@ -204,7 +206,7 @@ def _begin(recipe: Recipe, task: Task, branches: Sequence[_Branch]) -> _Generati
     for branch in branches:
         start = _pretrain(recipe, task, branch)
         members = []
-        for member in range(recipe.members if task.unlabelled else 1):
+        for member in range(recipe.members if task.unjudged else 1):
             name = branch.name if member == 0 else f"{branch.name}-member-{member + 1}"
             members.append(_run_phase(task, replace(branch, name=name), _Plan(recipe.streams, start, salt=member)))
         fits.append(tuple(members))
@@ -229,7 +231,8 @@ def _go_on(recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int,
         plan = _Plan(step.streams, start, step.goes_on, made, salt=100 * number)
         fits.append((_run_phase(task, replace(branch, name=f"{branch.name}-round-{number}"), plan),))
         harvests.append(made if not harvests else replace(made, micrographs=()))  # the first one's are shown
-    if task.keep_examples is not None and branches[0].fold.validation and harvests[0].micrographs:
+    is_shown = task.is_sparse or bool(branches[0].fold.validation)
+    if task.keep_examples is not None and is_shown and harvests[0].micrographs:
         task.keep_examples(number, harvests[0].micrographs)
     known = [made.known for made in harvests if made.known is not None]
     picks = _pick(task, branches, [members[0] for members in fits])
@@ -279,7 +282,7 @@ def _run_phase(task: Task, branch: _Branch, plan: _Plan) -> Fit:
     within = Phase(
         task,
         labelled=tuple(task.learned(region) for region in branch.fold.train),
-        unlabelled=lambda: tuple(task.unlearned(one) for one in task.unlabelled.values()),
+        unlabelled=lambda: tuple(task.unlearned(one) for one in task.unjudged.values()),
         pseudo=plan.made.micrographs,
         knowledge=know(task, branch.fold.train),
         seed=seed,
@@ -323,6 +326,9 @@ def _pick(task: Task, branches: Sequence[_Branch], fits: Sequence[Fit]) -> Picks
     return Picks.concatenate(parts)
 
 
-def _compare(task: Task, branches: Sequence[_Branch], before: Picks, after: Picks) -> Gain:
+def _compare(task: Task, branches: Sequence[_Branch], before: Picks, after: Picks) -> Gain | None:
+    """The gain on what is held out; None where nothing is."""
     regions = tuple(region for branch in branches for region in branch.fold.validation)
+    if not regions:
+        return None
     return compare_picks(before, after, region_labels(task, regions), validation_rules(task))

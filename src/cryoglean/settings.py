@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -13,6 +12,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cryoglean.errors import SettingsError, did_you_mean
+from cryoglean.preset import read_preset
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -70,6 +70,16 @@ class TargetSettings(_Part):
     """Outer radius of the ignored ring, in diameters."""
 
 
+class LabelSettings(_Part):
+    """What the labels of the training micrographs mean."""
+
+    kind: Literal["complete", "sparse"] = "complete"
+    """`complete`: every particle is labelled; `sparse`: some are, and what is not labelled was not judged."""
+    per_micrograph: Positive | None = None
+    """About how many particles a micrograph holds, where labels are sparse; by default from complete validation
+    labels, else estimated."""
+
+
 class ModelSettings(_Part):
     """Which network."""
 
@@ -88,6 +98,11 @@ class LossSettings(_Part):
     """Weight of particle pixels in bce and focal; kept with the model so that probabilities can be corrected."""
     focal_gamma: NotNegative = 2.0
     """Exponent of the focal loss."""
+    prior: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Share of particle pixels (or patches) among those that nobody judged, for the PU losses; by default it follows
+    from the number of particles that a micrograph holds."""
+    surrogate: Literal["logistic", "sigmoid"] = "logistic"
+    """What stands for a mistake in the PU losses; only `logistic` yields probabilities."""
 
 
 class LearnSettings(_Part):
@@ -191,6 +206,7 @@ class Settings(_Part):
     """What the strategy's own card asks for, such as variant=notes; see its page."""
     seed: Annotated[int, Field(ge=0, le=2**32)] = 0
     """Seed of every random choice."""
+    labels: LabelSettings = LabelSettings()
     prepare: PrepareSettings = PrepareSettings()
     split: SplitSettings = SplitSettings()
     targets: TargetSettings = TargetSettings()
@@ -204,30 +220,6 @@ class Settings(_Part):
     def to_yaml(self) -> str:
         """The complete settings as YAML."""
         return yaml.safe_dump(json.loads(self.model_dump_json()), sort_keys=False)
-
-
-def preset_names() -> tuple[str, ...]:
-    """The names of the presets in the package."""
-    folder = resources.files("cryoglean") / "presets"
-    return tuple(sorted(file.name[:-5] for file in folder.iterdir() if file.name.endswith(".yaml")))
-
-
-def read_preset(name: str) -> dict[str, Any]:
-    """The settings that a preset changes.
-
-    Raises:
-        SettingsError: there is no such preset.
-    """
-    if name not in preset_names():
-        raise SettingsError(f"there is no preset '{name}'", fix=did_you_mean(name, preset_names(), 0.5))
-    text = (resources.files("cryoglean") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
-    return dict(yaml.safe_load(text) or {})
-
-
-def read_preset_summary(name: str) -> str:
-    """The first comment of a preset: what it is for."""
-    text = (resources.files("cryoglean") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
-    return text.split("\n", maxsplit=1)[0].lstrip("# ").rstrip(".")
 
 
 def resolve_settings(layers: Sequence[Mapping[str, Any]], assignments: Sequence[str] = ()) -> Settings:

@@ -5,8 +5,9 @@ One forward, because batch normalisation would otherwise see another distributio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -16,7 +17,6 @@ from cryoglean.learn.loop import Objective
 from cryoglean.learn.predict import predict_crops
 from cryoglean.learn.schedule import ramp_up
 from cryoglean.prepare.augment import vary_look
-from cryoglean.prepare.blobs import find_blobs
 from cryoglean.prepare.junk import add_junk
 from cryoglean.prepare.mix import cut_mix
 from cryoglean.prepare.paste import cut_stamps, paste_particles
@@ -60,6 +60,29 @@ class Phase:
         """Random numbers that depend on nothing but seed, step and stream."""
         return torch.Generator().manual_seed((self.seed * 1_000_003 + micro_step) * 31 + stream)
 
+    def cut(
+        self, micrographs: tuple[LearnedMicrograph, ...], learn: LearnSettings, generator: torch.Generator
+    ) -> Crops:
+        """Crops of some micrographs; see `cut_crops`. Where the network judges patches, only their middle counts."""
+        task, augment = self.task, self.task.settings.augment
+        if not task.is_of_patches:
+            return cut_crops(micrographs, learn, augment, task.stride, generator)
+        inside = task.settings.targets.core_diameters * task.preparation.particle_pixels / math.sqrt(2)
+        crops = cut_crops(micrographs, learn, augment, task.stride, generator, inside)
+        middle = (learn.crop_pixels - 1) // 2 // task.stride
+        w = torch.zeros_like(crops.targets.w)
+        w[..., middle, middle] = crops.targets.w[..., middle, middle]
+        return replace(crops, targets=replace(crops.targets, w=w))
+
+    def dirty(self, crops: Crops, generator: torch.Generator) -> Crops:
+        """The crops, some with things that are no particles; see `add_junk`."""
+        task = self.task
+        return add_junk(crops, task.settings.augment, task.preparation.particle_pixels, task.stride, generator)
+
+    def vary(self, crops: Crops, generator: torch.Generator) -> Tensor:
+        """The crops' pictures with another look; see `vary_look`."""
+        return vary_look(crops, self.task.settings.augment, self.task.preparation.particle_pixels, generator)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
@@ -72,6 +95,7 @@ class Batch:
         losses: cards; their values are added.
         weight: of the stream.
         facts: numbers worth telling.
+        settings: of the losses; None: those of the task.
     """
 
     name: str
@@ -80,6 +104,7 @@ class Batch:
     losses: tuple[str, ...]
     weight: float = 1.0
     facts: dict[str, float] = field(default_factory=dict)
+    settings: LossSettings | None = None
 
 
 Draw = Callable[[nn.Module, nn.Module, int], tuple[Batch, ...]]
@@ -89,6 +114,21 @@ Stream = Callable[[Phase], Draw]
 
 Look = Literal["plain", "varied", "mixed"]
 """Of unlabelled crops: as they are; varied as labelled ones are; or varied and mixed, as `unlabelled.cutmix` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """How the weight of a stream grows; see `ramp_up`.
+
+    Args:
+        weight: in the end.
+        burn_in: share of the steps without the stream.
+        rise: share of the steps in which the weight grows.
+    """
+
+    weight: float = 1.0
+    burn_in: float = 0.2
+    rise: float = 0.2
 
 
 def join_streams(phase: Phase, streams: tuple[Stream, ...]) -> Objective:
@@ -104,7 +144,9 @@ def join_streams(phase: Phase, streams: tuple[Stream, ...]) -> Objective:
         terms: list[Tensor] = []
         facts: dict[str, float] = {}
         for batch, said in zip(batches, logits.split([len(batch.images) for batch in batches]), strict=True):
-            value, each = add_losses(said, batch.targets.to(task.hardware.device), batch.losses, settings)
+            value, each = add_losses(
+                said, batch.targets.to(task.hardware.device), batch.losses, batch.settings or settings
+            )
             terms.append(batch.weight * value)
             prefix = "" if batch.name == "labelled" else f"{batch.name}."
             facts |= {f"{prefix}{name}": number for name, number in {**each, **batch.facts}.items()}
@@ -131,20 +173,20 @@ def labelled(weight: float = 1.0) -> Stream:
 
         def draw(_student: nn.Module, _teacher: nn.Module, micro_step: int) -> tuple[Batch, ...]:
             generator = phase.generator(micro_step)
-            crops = _cut(phase, phase.labelled, settings.learn, generator)
+            crops = phase.cut(phase.labelled, settings.learn, generator)
             if stamps is not None:
                 crops = paste_particles(
                     crops, stamps, share=share, settings=settings.targets, stride=task.stride, generator=generator
                 )
-            crops = _dirty(phase, crops, generator)
-            return (Batch("labelled", _vary(phase, crops, generator), crops.targets, settings.loss.terms, weight),)
+            crops = phase.dirty(crops, generator)
+            return (Batch("labelled", phase.vary(crops, generator), crops.targets, settings.loss.terms, weight),)
 
         return draw
 
     return start
 
 
-def pseudo_labelled(*, losses: tuple[str, ...] | None = None, weight: float = 1.0, look: Look = "mixed") -> Stream:
+def pseudo_labelled(*, losses: tuple[str, ...] | None = ("bce",), weight: float = 1.0, look: Look = "mixed") -> Stream:
     """Crops of unlabelled micrographs with the last round's targets.
 
     Args:
@@ -161,9 +203,9 @@ def pseudo_labelled(*, losses: tuple[str, ...] | None = None, weight: float = 1.
             if not phase.pseudo or weight * choice.weight == 0:
                 return ()
             generator = phase.generator(micro_step, 1)
-            crops = _cut(phase, phase.pseudo, learn, generator)
+            crops = phase.cut(phase.pseudo, learn, generator)
             if look != "plain":
-                crops = _dirty(phase, crops, generator)
+                crops = phase.dirty(crops, generator)
             images, targets = _see(phase, crops, crops.targets, look, generator)
             facts = {"particle_share": _share(targets)}
             return (Batch("pseudo", images, targets, losses or settings.loss.terms, weight * choice.weight, facts),)
@@ -177,7 +219,7 @@ def taught(
     labeller: Labeller,
     *,
     losses: tuple[str, ...] = ("bce",),
-    weight: float = 1.0,
+    weight: float | Ramp = 1.0,
     teacher_is: Literal["average", "student"] = "average",
     views: int = 1,
     look: Look = "mixed",
@@ -189,7 +231,7 @@ def taught(
     Args:
         labeller: its `views` are taken from the eight of the square.
         losses: cards.
-        weight: times `unlabelled.weight`, after the ramp.
+        weight: times `unlabelled.weight`, after the ramp; a number is a `Ramp` of the default times.
         teacher_is: the averaged network, or the student itself.
         views: strong views of each crop; they share the weight.
         look: of the strong views, see `Look`.
@@ -199,20 +241,22 @@ def taught(
         choice = phase.task.settings.unlabelled
         learn = phase.task.settings.learn.model_copy(update={"batch": choice.batch})
         unlabelled = phase.unlabelled()
+        ramp = weight if isinstance(weight, Ramp) else Ramp(weight)
 
         def draw(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Batch, ...]:
-            factor = weight * choice.weight * ramp_up(phase.time(micro_step))
+            now = ramp_up(phase.time(micro_step), ramp.burn_in, ramp.rise)
+            factor = ramp.weight * choice.weight * now
             if factor == 0 or not unlabelled:
                 return ()
             generator = phase.generator(micro_step, 2)
-            crops = _cut(phase, unlabelled, learn, generator)
+            crops = phase.cut(unlabelled, learn, generator)
             network = teacher if teacher_is == "average" else student
             guess = _look(phase, network, crops, labeller.views)
             guess, targets = _label(phase, labeller, guess)
             batches = []
             for view in range(views):
                 images, mixed = _see(phase, crops, targets, look, generator)
-                facts = {"particle_share": _share(mixed), "usage": float(mixed.w.mean())} if view == 0 else {}
+                facts = _describe(guess, mixed) if view == 0 else {}
                 batches.append(Batch("taught", images, mixed, losses, factor / views, facts))
             return tuple(batches)
 
@@ -221,84 +265,30 @@ def taught(
     return start
 
 
-def blobs(*, crowding: float = 1.0) -> Stream:
-    """Crops of all micrographs with discs at the strongest answers of a blob filter: a pretext, no labels.
-
-    Args:
-        crowding: how many, times the number expected.
-    """
-
-    def start(phase: Phase) -> Draw:
-        task, settings = phase.task, phase.task.settings
-        pixels = task.preparation.particle_pixels
-        density = crowding * phase.knowledge.density / task.stride**2
-        everyone = phase.labelled + phase.unlabelled()
-        found = tuple(find_blobs(one, pixels, density, settings.targets) for one in everyone)
-
-        def draw(_student: nn.Module, _teacher: nn.Module, micro_step: int) -> tuple[Batch, ...]:
-            generator = phase.generator(micro_step, 3)
-            crops = _cut(phase, found, settings.learn, generator)
-            return (Batch("blobs", _vary(phase, crops, generator), crops.targets, settings.loss.terms),)
-
-        return draw
-
-    return start
-
-
-def masked(*, share: float = 0.5) -> Stream:
-    """Crops of all micrographs with blanked blocks, to be painted in: a pretext, no labels.
-
-    The target of a pixel is its value, brought from -5 ... 5 to 0 ... 1; only blanked pixels count.
-    """
-
-    def start(phase: Phase) -> Draw:
-        task = phase.task
-        block = max(round(task.preparation.particle_pixels / 2 / task.stride), 1)
-        everyone = phase.labelled + phase.unlabelled()
-
-        def draw(_student: nn.Module, _teacher: nn.Module, micro_step: int) -> tuple[Batch, ...]:
-            generator = phase.generator(micro_step, 3)
-            crops = _cut(phase, everyone, task.settings.learn, generator)
-            rows, columns = crops.targets.w.shape[-2:]
-            coarse = torch.rand((len(crops.images), 1, -(-rows // block), -(-columns // block)), generator=generator)
-            blank = (coarse < share).repeat_interleave(block, -2).repeat_interleave(block, -1)[..., :rows, :columns]
-            fine = blank.repeat_interleave(task.stride, -2).repeat_interleave(task.stride, -1)
-            size = crops.images.shape[-1]
-            images = crops.images * ~fine[..., :size, :size]
-            y = ((crops.images[..., :: task.stride, :: task.stride] + 5) / 10).clamp(0, 1)
-            return (Batch("masked", images, Targets(y, blank.to(y.dtype) * (crops.targets.w > 0)), ("mse",)),)
-
-        return draw
-
-    return start
-
-
-def _cut(
-    phase: Phase, micrographs: tuple[LearnedMicrograph, ...], learn: LearnSettings, generator: torch.Generator
-) -> Crops:
-    return cut_crops(micrographs, learn, phase.task.settings.augment, phase.task.stride, generator)
-
-
-def _dirty(phase: Phase, crops: Crops, generator: torch.Generator) -> Crops:
-    task = phase.task
-    return add_junk(crops, task.settings.augment, task.preparation.particle_pixels, task.stride, generator)
-
-
-def _vary(phase: Phase, crops: Crops, generator: torch.Generator) -> Tensor:
-    return vary_look(crops, phase.task.settings.augment, phase.task.preparation.particle_pixels, generator)
-
-
 def _see(
     phase: Phase, crops: Crops, targets: Targets, look: Look, generator: torch.Generator
 ) -> tuple[Tensor, Targets]:
     """The crops as the student sees them, and their targets."""
-    images = crops.images if look == "plain" else _vary(phase, crops, generator)
+    images = crops.images if look == "plain" else phase.vary(crops, generator)
     if look != "mixed":
         return images, targets
     task = phase.task
     seam = task.settings.targets.core_diameters * task.preparation.particle_pixels / task.stride
     share = task.settings.unlabelled.cutmix
     return cut_mix(images, targets, share=share, stride=task.stride, generator=generator, seam_pixels=seam)
+
+
+def _describe(guess: Guess, targets: Targets) -> dict[str, float]:
+    """What the teacher said and what was made of it: a spread or a usage near 0 is a collapse."""
+    counted, is_particle = targets.w.clamp(0, 1), (targets.y >= 0.5).to(targets.w.dtype)
+    valid = guess.valid.sum().clamp_min(1)
+    return {
+        "particle_share": _share(targets),
+        "usage": float(counted.mean()),
+        "particle_usage": float((counted * is_particle).sum() / valid),
+        "background_usage": float((counted * (1 - is_particle)).sum() / valid),
+        "spread": float(guess.sample().std(correction=0)) if len(guess.sample()) > 1 else 0.0,
+    }
 
 
 def _share(targets: Targets) -> float:

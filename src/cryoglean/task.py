@@ -37,6 +37,8 @@ class Task:
         split: what each is for.
         tell: is told what happens.
         unlabelled: the prepared unlabelled micrographs by name.
+        density: particles expected on a rescaled pixel; None: as many as are labelled, which is right where labels
+            are complete.
         checkpoint_folder: where phases are saved; None: nowhere.
         resumes: whether to continue from there.
         keep_examples: is given the number of each round and its pseudo-labelled micrographs; None: nobody is.
@@ -50,6 +52,7 @@ class Task:
     split: Split
     tell: Tell
     unlabelled: Mapping[str, Prepared] = field(default_factory=dict)
+    density: float | None = None
     checkpoint_folder: Path | None = None
     resumes: bool = False
     keep_examples: Callable[[int, tuple[LearnedMicrograph, ...]], None] | None = None
@@ -58,6 +61,22 @@ class Task:
     def stride(self) -> int:
         """Of the network's output."""
         return int(load_card("models", self.settings.model.name).STRIDE)
+
+    @property
+    def is_of_patches(self) -> bool:
+        """Whether the network judges patches: of each crop only the middle counts."""
+        return bool(getattr(load_card("models", self.settings.model.name), "IS_OF_PATCHES", False))
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether only some particles are labelled, and the others were not judged."""
+        return self.settings.labels.kind == "sparse"
+
+    @property
+    def unjudged(self) -> Mapping[str, Prepared]:
+        """The micrographs that a teacher may label: the unlabelled ones, and those of which only parts are labelled."""
+        clicked = {name: self.prepared[name] for name in self.split.train} if self.is_sparse else {}
+        return {**clicked, **self.unlabelled}
 
     def diameter_pixels(self, name: str) -> float:
         """Of a particle on one micrograph, in its original pixels: micrographs may differ in pixel size."""
@@ -82,8 +101,11 @@ class Task:
         return xy[region.contains(xy, (prepared.image.shape[0], prepared.image.shape[1]))]
 
     def unlearned(self, prepared: Prepared) -> LearnedMicrograph:
-        """A micrograph without targets; w = 1 where it may be learned from."""
+        """A micrograph without targets; w = 1 where it may be learned from, and nothing was clicked."""
         w = self.learnable(prepared)
+        if prepared.name in self.split.train:
+            told = self.learned(Region(prepared.name))
+            w = w * ((told.y == 0) & (told.w > 0))
         return LearnedMicrograph(prepared.name, prepared.image, torch.zeros_like(w), w, np.empty((0, 2)))
 
     def learnable(self, prepared: Prepared, region: Region | None = None) -> Tensor:

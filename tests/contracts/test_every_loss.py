@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from cryoglean.errors import SettingsError
 from cryoglean.registry import card_names, load_card
 from cryoglean.settings import LossSettings
 from cryoglean.targets import Targets
 
-SETTINGS = LossSettings()
+SETTINGS = LossSettings(prior=0.2)
 
 
 @pytest.fixture(params=card_names("losses"))
@@ -86,3 +87,29 @@ def test_a_better_guess_has_a_lower_loss(card: ModuleType) -> None:
     worse = card.loss(-right, targets, SETTINGS)
 
     assert bool((better < worse).all())
+
+
+@pytest.mark.parametrize("y", [0.0, 1.0])
+@pytest.mark.parametrize("size", [-100.0, 0.0, 100.0])
+def test_a_batch_of_one_class_gives_a_finite_loss_and_gradient(card: ModuleType, y: float, size: float) -> None:
+    _, targets = make()
+    logits = torch.full((3, 1, 8, 8), size, dtype=torch.float32, requires_grad=True)
+
+    value = card.loss(logits, Targets(torch.full_like(logits, y), targets.w.float()), SETTINGS).sum()
+    value.backward()
+
+    assert bool(torch.isfinite(value))
+    assert logits.grad is not None
+    assert bool(torch.isfinite(logits.grad).all())
+
+
+def test_without_a_prior_it_does_without_or_says_what_to_set(card: ModuleType) -> None:
+    logits, targets = make()
+
+    try:
+        value = card.loss(logits, targets, LossSettings())
+    except SettingsError as error:
+        assert error.where == "loss.prior"
+        assert "loss.prior=" in error.fix
+    else:
+        torch.testing.assert_close(value, card.loss(logits, targets, SETTINGS))

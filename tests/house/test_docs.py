@@ -12,8 +12,9 @@ from test_architecture import load_tool
 
 from cryoglean.cli.list import list_rows
 from cryoglean.cli.main import make_app
+from cryoglean.preset import preset_names
 from cryoglean.registry import card_names, kinds
-from cryoglean.settings import preset_names, setting_names
+from cryoglean.settings import setting_names
 from cryoglean.simulate.settings import SimulationSettings
 
 ROOT = Path(__file__).parents[2]

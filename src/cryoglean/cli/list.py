@@ -38,7 +38,7 @@ def _cards(kind: str) -> dict[str, str]:
 
 
 def _presets() -> dict[str, str]:
-    from cryoglean.settings import preset_names, read_preset_summary
+    from cryoglean.preset import preset_names, read_preset_summary
 
     return {name: read_preset_summary(name) for name in preset_names()}
 

@@ -23,7 +23,7 @@ _COMMANDS = {
     "evaluate": "Compare picks with the truth.",
     "report": "Make the report page of a run.",
     "list": "List strategies, formats, models, losses, presets, molecules, definitions or settings.",
-    "show": "Draw a micrograph with its picks.",
+    "show": "Draw a micrograph with its picks, or patches with a particle beside unlabelled ones.",
 }
 _HELP = "Label a handful of cryo-EM micrographs, and it picks the rest.\n\nStart with `cryoglean demo`."
 

@@ -21,7 +21,7 @@ class Data:
     """What is known about the data."""
 
     picks: Path
-    """Labels: every particle of the micrographs named in it. CSV, STAR or JSON."""
+    """Labels: every particle of the micrographs named in it, or some (--labels sparse). CSV, STAR or JSON."""
     diameter_angstrom: float
     """Diameter of the particle in angstrom."""
     pixel_size_angstrom: float | None = None
@@ -37,7 +37,7 @@ class Data:
         return ParticleSize(self.diameter_angstrom, self.pixel_size_angstrom)
 
     @property
-    def labels(self) -> LabelFiles:
+    def files(self) -> LabelFiles:
         """The files of labels."""
         return LabelFiles(self.picks, self.validation, self.test)
 
@@ -50,6 +50,11 @@ class Choice:
     strategy: str | None = None
     """A strategy; see `cryoglean list strategies`. By default `recommended` where there are unlabelled micrographs,
     else `supervised`."""
+    labels: Literal["complete", "sparse"] | None = None
+    """Whether --picks holds every particle of its micrographs (`complete`, the default) or some of them (`sparse`):
+    then what is not clicked is not taken for background."""
+    per_micrograph: float | None = None
+    """About how many particles a micrograph holds, for sparse labels without complete --validation."""
     effort: Effort = "standard"
     """How much time to take."""
     seed: int = 0
@@ -90,7 +95,7 @@ def train_command(
     from cryoglean.run import Run
 
     settings = choose_settings(choice)
-    dataset, missing = gather_dataset(micrographs, data.size, data.labels)
+    dataset, missing = gather_dataset(micrographs, data.size, data.files)
     _say_missing(missing)
     run = Run(out)
     with watching_training(quiet=quiet or json) as tell:
@@ -108,6 +113,9 @@ def choose_settings(choice: Choice) -> Settings:
     fixed: dict[str, Any] = {"seed": choice.seed} | ({"strategy": choice.strategy} if choice.strategy else {})
     if choice.init:
         fixed["learn"] = {"start": choice.init}
+    told = {"kind": choice.labels, "per_micrograph": choice.per_micrograph}
+    if any(told.values()):
+        fixed["labels"] = {name: value for name, value in told.items() if value is not None}
     settings = resolve_choice(choice.effort, choice.preset, fixed, choice.set)
     check_cards(settings)
     return settings
@@ -122,13 +130,28 @@ def _say_missing(missing: dict[Path, tuple[str, ...]]) -> None:
 
 def say_summary(folder: Path, summary: dict[str, Any]) -> None:
     """The result in a few lines."""
-    found = summary["validation"]
     how = "by cross-validation" if summary["is_cross_validated"] else "on validation"
-    numbers = ", ".join(f"{text} {found[key]:.3f}" for key, text in _SAID.items() if found[key] is not None)
-    print(f"trained on {len(summary['train'])} micrographs; {how}: {numbers}")
+    print(f"trained on {len(summary['train'])} micrographs; {_say_clicks(summary) or _say_scores(summary, how)}")
     _say_rounds(summary, how)
     print(f"threshold {summary['threshold']:.3f} ({summary['threshold_rule']})")
     print(f"run folder: {folder}\nnext: cryoglean pick {folder} MICROGRAPHS... --out picks.star")
+
+
+def _say_scores(summary: dict[str, Any], how: str) -> str:
+    found = summary["validation"]
+    numbers = ", ".join(f"{text} {found[key]:.3f}" for key, text in _SAID.items() if found[key] is not None)
+    return f"{how}: {numbers}"
+
+
+def _say_clicks(summary: dict[str, Any]) -> str:
+    """What can be said without complete labels; empty where there are some."""
+    clicks, expected = summary.get("clicks"), summary["expected"]
+    if not clicks:
+        return ""
+    return (
+        f"{clicks['clicks_found']} of {clicks['clicks']} clicks are among its {clicks['picks']} picks on "
+        f"{clicks['micrographs']} micrographs ({expected['per_micrograph']:g} expected on each: {expected['source']})"
+    )
 
 
 def _say_rounds(summary: dict[str, Any], how: str) -> None:

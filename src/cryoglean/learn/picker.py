@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from cryoglean.errors import CryogleanError, RunError
+from cryoglean.errors import CryogleanError, RunError, SettingsError
 from cryoglean.learn.folding import fold_normalisation
 from cryoglean.learn.hardware import Hardware
 from cryoglean.learn.predict import predict_map
@@ -102,11 +102,17 @@ def build_network(model: ModelSettings, seed: int = 0) -> nn.Module:
     """An untrained network of a model card, its weights decided by the seed.
 
     Raises:
-        SettingsError: there is no such model card.
+        SettingsError: there is no such model card, or it can't have these widths.
     """
     card = load_card("models", model.name)
     chosen = {} if model.widths is None else {"widths": model.widths}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network: nn.Module = card.build(card.Settings(**chosen))
+        try:
+            network: nn.Module = card.build(card.Settings(**chosen))
+        except ValidationError as error:
+            raise SettingsError(
+                f"{model.name} can't have the widths {list(model.widths or ())}: {error.errors()[0]['msg'].lower()}",
+                where="model.widths", fix="Leave it out, or see `cryoglean list models`.",
+            ) from error  # fmt: skip
     return network

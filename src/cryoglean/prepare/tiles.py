@@ -57,6 +57,7 @@ def cut_crops(
     augment: AugmentSettings,
     stride: int,
     generator: torch.Generator,
+    reach_pixels: float | None = None,
 ) -> Crops:
     """Draw a batch: which micrograph, where, how turned, mirrored and scaled.
 
@@ -66,15 +67,18 @@ def cut_crops(
         augment: the geometric part.
         stride: targets are given at every `stride`-th pixel of the crop, starting with the first.
         generator: decides everything.
+        reach_pixels: how far, in x and in y, the centre of a crop near a particle may lie from it; by default a third
+            of its side.
     """
     draw = _Draw(generator)
+    reach = learn.crop_pixels / 3 if reach_pixels is None else reach_pixels
     weights = torch.tensor([math.sqrt(micrograph.image.numel()) for micrograph in micrographs])
     chosen = torch.multinomial(weights, learn.batch, replacement=True, generator=generator).tolist()
     images, ys, ws, backgrounds = [], [], [], []
     for place in chosen:
         micrograph = micrographs[place]
         matrix = _random_matrix(draw, augment)
-        grid = _grid(matrix, _random_centre(draw, micrograph, learn), learn.crop_pixels)
+        grid = _grid(matrix, _random_centre(draw, micrograph, learn, reach), learn.crop_pixels)
         images.append(_read(micrograph.image[None], grid, smooth=True)[0])
         coarse = grid[::stride, ::stride]
         ys.append(_read(micrograph.y[None], coarse, smooth=False)[0])
@@ -109,13 +113,12 @@ def _random_matrix(draw: _Draw, augment: AugmentSettings) -> Tensor:
     return torch.tensor([[cos * mirror, -sin], [sin * mirror, cos]])
 
 
-def _random_centre(draw: _Draw, micrograph: LearnedMicrograph, learn: LearnSettings) -> Tensor:
+def _random_centre(draw: _Draw, micrograph: LearnedMicrograph, learn: LearnSettings, reach: float) -> Tensor:
     """(x, y) of a crop's centre: near a particle, or anywhere."""
     height, width = micrograph.image.shape
     x, y = draw.number(0, width - 1), draw.number(0, height - 1)
     if len(micrograph.xy) and draw.number(0, 1) < learn.near_particles:
         x, y = micrograph.xy[draw.whole(len(micrograph.xy))]
-        reach = learn.crop_pixels / 3
         x, y = x + draw.number(-reach, reach), y + draw.number(-reach, reach)
     margin = _LEAST_INSIDE * learn.crop_pixels
     return torch.tensor([_pull_inside(x, width, margin), _pull_inside(y, height, margin)])

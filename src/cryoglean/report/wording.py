@@ -47,6 +47,8 @@ def round_outcome(told: Mapping[str, Any], where: str = "on validation") -> str:
         told: one of the `rounds` of a summary, or a `round` event.
         where: how the average precision was measured: `on validation` or `by cross-validation`.
     """
+    if "gain" not in told:
+        return f"Round {told['round']} counted: nothing was held out to judge it by."
     name, gain, error = f"Round {told['round']}", float(told["gain"]), float(told["gain_standard_error"])
     before, after = (decimals(told[f"average_precision_{when}"]) for when in ("before", "after"))
     size = f"{round(gain, 3) + 0.0:+.3f} ± {error:.3f}"  # + 0.0 makes -0 a 0

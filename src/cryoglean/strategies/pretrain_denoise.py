@@ -5,9 +5,9 @@ layer. It fails by being far from the task: what fills a hole best is the smooth
 self-supervised pretraining and did not try it.
 """
 
+from cryoglean.pretexts import masked
 from cryoglean.recipe import Recipe
 from cryoglean.settings import Share
-from cryoglean.streams import masked
 
 
 def recipe(*, share: Share = 0.5) -> Recipe:

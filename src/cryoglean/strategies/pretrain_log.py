@@ -5,9 +5,9 @@ Source: UPicker's pretext task (doi:10.1093/bib/bbae636), Laplacian of Gaussian:
 network that starts from simulated molecules. The notes propose self-supervised pretraining and did not try it.
 """
 
+from cryoglean.pretexts import blobs
 from cryoglean.recipe import Recipe
 from cryoglean.settings import Positive
-from cryoglean.streams import blobs
 
 
 def recipe(*, crowding: Positive = 1.0) -> Recipe:

@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 
 from cryoglean.errors import SettingsError
+from cryoglean.preset import preset_names, read_preset_summary
 from cryoglean.settings import (
     choose_settings,
     describe_setting,
     effort_names,
-    preset_names,
-    read_preset_summary,
     read_settings,
     resolve_settings,
     setting_names,

@@ -45,6 +45,14 @@ def _facts(results: Results) -> Facts:
 
 
 def _judged(results: Results) -> str:
+    clicks, expected = results.summary.get("clicks"), results.summary.get("expected") or {}
+    if clicks:
+        return (
+            f"Only some particles are labelled, and no micrograph completely, so picks can't be called right or wrong. "
+            f"{clicks['clicks_found']:,} of {count_of(clicks['clicks'], 'click')} are among its "
+            f"{count_of(clicks['picks'], 'pick')} on {count_of(clicks['micrographs'], 'micrograph')}; "
+            f"{expected.get('per_micrograph', 0):g} particles on each were expected ({expected.get('source')})."
+        )
     found = results.summary.get("validation") or {}
     names = results.validation_names
     picks, truth, true = (int(found.get(name) or 0) for name in ("picks", "truth", "true_positives"))

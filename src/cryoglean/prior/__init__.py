@@ -1,0 +1,1 @@
+"""How many particles there are, by several opinions, and when that can't be told."""
