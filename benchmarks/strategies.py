@@ -6,9 +6,10 @@
 
 Plans: `collapse` (the notes' failure, from a random start), `table` (all cards, 100 steps a training, two sets, 3
 seeds), `recommended` (with supervised, oracle and its control at full effort, five sets, 5 seeds), `ablation`
-(recommended, one part changed at a time), `start` (supervised from the general and from a random start, 1, 2 and 5
-labelled). A seed draws who is labelled, too (`semi_data.py`). Rounds after the first begin with the supervised network
-of the same cell, trained once. Seconds are CPU-seconds of one thread.
+(recommended, one part changed at a time), `rule` (when a round should count, on development sets), `start` (supervised
+from the general and from a random start, 1, 2 and 5 labelled). A seed draws who is labelled, too (`semi_data.py`).
+Rounds after the first begin with the supervised network of the same cell, trained once. Seconds are CPU-seconds of one
+thread.
 """
 
 from __future__ import annotations
@@ -224,7 +225,7 @@ def plan_ablation() -> list[Cell]:
     """Recommended, one part changed at a time, every round counting, on apoferritin k = 0.05 and three draws."""
     return [
         Cell(data, seed, line, "supervised" if "supervised" in line else "recommended",
-             {} if "supervised" in line else {**options, "counts": "always"}, ("learn.steps=400", *settings))
+             {} if "supervised" in line else {**options, "counts": "always"}, ("learn.steps=200", *settings))
         for line, options, settings in ABLATION
         for seed in range(3)
         for data in ("apoferritin_k0.05",)
@@ -248,7 +249,21 @@ def plan_collapse() -> list[Cell]:
     ]
 
 
+def plan_rule() -> list[Cell]:
+    """When should a round count? On development sets, in no other comparison, every round counting."""
+    return [
+        Cell(f"development_{molecule}", seed, line, strategy, options)
+        for seed in range(2)
+        for molecule in ("globule", "barrel", "channel", "antibody")
+        for line, strategy, options in (
+            ("supervised", "supervised", {}),
+            ("recommended, counting always", "recommended", {"counts": "always"}),
+        )
+    ]
+
+
 PLANS = {
+    "rule": plan_rule,
     "collapse": plan_collapse,
     "ablation": plan_ablation,
     "table": plan_table,

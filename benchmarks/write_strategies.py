@@ -188,7 +188,7 @@ def write_collapse(rows: list[Row]) -> str:
 def write_ablation(rows: list[Row]) -> str:
     """Recommended with one part out at a time."""
     parts = ["## What the recommended strategy is made of", "",
-             "One part changed at a time, the second training counting in any case, 400 steps each; difference in AP to",
+             "One part changed at a time, the second training counting in any case, 200 steps each; difference in AP to",
              "`recommended`, paired over three draws.", ""]  # fmt: skip
     datasets = list(dict.fromkeys(row["set"] for row in rows))
     parts += [

@@ -1,15 +1,19 @@
-"""Bring micrographs and labels together into a data set, each micrograph with exactly one role."""
+"""Bring micrographs and labels together into a data set, each micrograph with exactly one role; or read patches."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from cryoglean.dataset import Dataset, LabelFiles, ParticleSize, Role
-from cryoglean.errors import LabelsError
+from cryoglean.errors import LabelsError, SettingsError
 from cryoglean.io.folders import match_labels
 from cryoglean.io.micrographs import find_micrographs, micrographs_by_name
+from cryoglean.io.patches import Patches
 from cryoglean.io.picks import read_picks
+from cryoglean.learn.patches_file import read_patches
 from cryoglean.picks import Picks
 
 
@@ -49,6 +53,26 @@ def gather_dataset(
     if not len(known):
         raise LabelsError("no particle is labelled on the micrographs given", where=labels.train)
     return Dataset(micrographs_by_name(paths), roles, known, size.diameter_angstrom, size.pixel_size_angstrom), missing
+
+
+def gather_patches(file: Path, size: ParticleSize) -> tuple[Dataset, Patches]:
+    """Read a file of patches, and describe it as a data set: one name, and where in its patches a particle lies.
+
+    Args:
+        file: see `read_patches`.
+        size: of the particle and of a pixel; patches have no header that could say it.
+
+    Raises:
+        PicksError: the file can't be used.
+        SettingsError: a size is missing or not above 0.
+    """
+    size.check()
+    if size.pixel_size_angstrom is None:
+        raise SettingsError("patches do not say how large a pixel is", where=file, fix="Give --pixel-size-angstrom.")
+    patches = read_patches(file)
+    middle = Picks.of_one(file.stem, np.full((1, 2), patches.side_pixels // 2, dtype=np.float64))
+    sizes = (size.diameter_angstrom, size.pixel_size_angstrom)
+    return Dataset({file.stem: file}, {file.stem: "train"}, middle, *sizes), patches
 
 
 def _join_labels(train: Picks, validation: Picks | None) -> Picks:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,16 @@ def set_up(dataset: Dataset, settings: Settings, run: Run, hardware: Hardware) -
     run.write_json(run.dataset_file, dataset.to_json())
     write_picks(dataset.labels, run.labels_file)
     write_text_atomically(run.settings_file, settings.to_yaml())
+
+
+def set_free(run: Run) -> None:
+    """Take back what `set_up` wrote and a training began: the folder is free for another one."""
+    files = (run.settings_file, run.dataset_file, run.labels_file, run.environment_file, run.events_file)
+    for file in (*files, run.prior_file):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(run.checkpoint_folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # not empty: it holds things that are not ours
+        run.folder.rmdir()
 
 
 def keep(run: Run, trained: Trained, summary: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ from functools import partial
 from cryoglean.counting import Expected, choose_by_count, expect_particles, pick_unjudged, summarise_clicks
 from cryoglean.dataset import Dataset
 from cryoglean.errors import LabelsError
+from cryoglean.estimating import drop_halves, estimate_particles
 from cryoglean.evaluate.score import evaluate_picks
 from cryoglean.evaluate.threshold import ChosenThreshold, choose_threshold
-from cryoglean.keeping import is_done, keep, keep_pseudo_labels, set_up, tell_all
+from cryoglean.keeping import is_done, keep, keep_pseudo_labels, set_free, set_up, tell_all
 from cryoglean.learn.hardware import find_hardware
 from cryoglean.learn.loop import Tell
 from cryoglean.picks import Picks
@@ -57,7 +58,10 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
     expected = expect_particles(task)
     set_up(dataset, settings, run, hardware)  # not before: a mistake in the data leaves the folder free
     unlabelled = prepare_unlabelled(dataset, settings, preparation, task.tell, is_used=recipe.is_semi)
-    task = replace(task, unlabelled=unlabelled, density=expected.density if task.is_sparse else None)
+    task = replace(task, unlabelled=unlabelled)
+    if expected is None:
+        expected = _estimate(task, run)
+    task = replace(task, density=expected.density if task.is_sparse else None)
     trained = run_recipe(recipe, task)
 
     facts = {"strategy": recipe.name, "unlabelled": len(unlabelled), "expected": expected.to_json()}
@@ -65,6 +69,20 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
     seconds = {"wall_seconds": time.monotonic() - started[0], "cpu_seconds": time.process_time() - started[1]}
     keep(run, trained, {**summary, **seconds})
     return run
+
+
+def _estimate(task: Task, run: Run) -> Expected:
+    """From the clicks, or as it was estimated before an interruption; kept, so that the training is the same."""
+    if task.resumes and run.prior_file.exists():
+        return Expected.from_kept(run.read_json(run.prior_file))
+    try:
+        expected = estimate_particles(task)
+    except LabelsError:
+        set_free(run)  # the same command with the number must find the folder free
+        raise
+    run.write_json(run.prior_file, expected.to_kept())
+    drop_halves(task)
+    return expected
 
 
 def _is_judged(task: Task) -> bool:
@@ -113,6 +131,7 @@ def _describe(task: Task, trained: Trained, chosen: ChosenThreshold) -> dict[str
     return {
         "labels": task.settings.labels.kind,
         "rounds": list(trained.rounds),
+        "gate": trained.gate,
         "threshold": chosen.threshold,
         "threshold_rule": chosen.rule,
         "threshold_reason": chosen.reason,

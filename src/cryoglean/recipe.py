@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from cryoglean.errors import SettingsError, did_you_mean
 from cryoglean.evaluate.gain import Gain, compare_picks
-from cryoglean.evaluate.score import evaluate_picks
+from cryoglean.judging import Gate, measure_gate, validate_on
 from cryoglean.labelling import Harvest, Teachers, harvest, know
 from cryoglean.learn.checkpoint import load_tensors, pack_network, save_tensors, unpack_network
-from cryoglean.learn.loop import Fit, LoopPlan, Validate, fit
+from cryoglean.learn.loop import Fit, LoopPlan, fit
 from cryoglean.learn.picker import Picker
 from cryoglean.learn.start import choose_start, start_network, take_weights
 from cryoglean.picks import Picks
@@ -65,6 +65,8 @@ class Recipe:
         members: networks of the first training that teach together in the first round; the first one picks.
         stops_without_gain: whether a round that does not count is the last one.
         labels: what it is made for: `sparse` ones leave particles unlabelled.
+        least_auc: the gate: no round begins unless the first network ranks particles above the rest with an area under
+            the ROC curve above this; None asks for nothing.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Recipe:
     members: int = 1
     stops_without_gain: bool = True
     labels: Literal["complete", "sparse"] = "complete"
+    least_auc: float | None = None
 
     @property
     def is_semi(self) -> bool:
@@ -118,12 +121,14 @@ class Trained:
             micrograph by the network that had not seen it.
         best_step: how many steps the final network had seen.
         rounds: for each round its obituary, its gain and whether it counted; no gain where nothing is held out.
+        gate: whether rounds could begin at all, see `Gate`; None where the recipe does not ask.
     """
 
     picker: Picker
     validation_picks: Picks
     best_step: int
     rounds: tuple[dict[str, Any], ...] = ()
+    gate: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,7 +181,9 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
     best = _begin(recipe, task, branches)
     told: list[dict[str, Any]] = []
     counted: list[tuple[int, _Generation]] = []
-    for number, step in enumerate(recipe.rounds if task.unjudged else (), 1):
+    gate = _check_gate(recipe, task, branches, best)
+    may_begin = bool(task.unjudged) and (gate is None or gate.has_passed)
+    for number, step in enumerate(recipe.rounds if may_begin else (), 1):
         new = _go_on(recipe, task, branches, number, best)
         gain = _compare(task, branches, best.picks, new.picks)
         counts = new.has_learned and (step.counts == "always" or gain is None or gain.is_clear)
@@ -189,7 +196,18 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
             break
     chosen = _finish(recipe, task, final, counted) if task.split.folds else best
     fitted = chosen.fits[0][0]
-    return Trained(task.picker(fitted.network), best.picks, fitted.best_step, tuple(told))
+    passed = None if gate is None else gate.to_json()
+    return Trained(task.picker(fitted.network), best.picks, fitted.best_step, tuple(told), passed)
+
+
+def _check_gate(recipe: Recipe, task: Task, branches: Sequence[_Branch], first: _Generation) -> Gate | None:
+    """Measured again when a run is resumed: the networks are the same."""
+    if recipe.least_auc is None:
+        return None
+    networks = [members[0].network for members in first.fits]
+    gate = measure_gate(task, networks, [branch.fold.validation for branch in branches], recipe.least_auc)
+    task.tell({"event": "gate", **gate.to_json()})
+    return gate
 
 
 def _finish(recipe: Recipe, task: Task, final: _Branch, counted: Sequence[tuple[int, _Generation]]) -> _Generation:
@@ -208,7 +226,8 @@ def _begin(recipe: Recipe, task: Task, branches: Sequence[_Branch]) -> _Generati
         members = []
         for member in range(recipe.members if task.unjudged else 1):
             name = branch.name if member == 0 else f"{branch.name}-member-{member + 1}"
-            members.append(_run_phase(task, replace(branch, name=name), _Plan(recipe.streams, start, salt=member)))
+            plan = _Plan(recipe.streams, start, salt=member, tells_auc=recipe.least_auc is not None)
+            members.append(_run_phase(task, replace(branch, name=name), plan))
         fits.append(tuple(members))
     return _Generation(tuple(fits), _pick(task, branches, [members[0] for members in fits]))
 
@@ -228,7 +247,7 @@ def _go_on(recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int,
                 harvests.append(made)
                 continue
         start = fitted[0].network if step.goes_on else _pretrain(recipe, task, branch)
-        plan = _Plan(step.streams, start, step.goes_on, made, salt=100 * number)
+        plan = _Plan(step.streams, start, step.goes_on, made, 100 * number, recipe.least_auc is not None)
         fits.append((_run_phase(task, replace(branch, name=f"{branch.name}-round-{number}"), plan),))
         harvests.append(made if not harvests else replace(made, micrographs=()))  # the first one's are shown
     is_shown = task.is_sparse or bool(branches[0].fold.validation)
@@ -259,6 +278,7 @@ class _Plan:
         is_whole: whether the last layer is taken from `start`, too.
         made: pseudo-labels.
         salt: makes the batches other ones.
+        tells_auc: whether validations tell the area under the ROC curve, too.
     """
 
     streams: tuple[Stream, ...]
@@ -266,6 +286,7 @@ class _Plan:
     is_whole: bool = False
     made: Harvest = field(default_factory=Harvest)
     salt: int = 0
+    tells_auc: bool = False
 
 
 def _run_phase(task: Task, branch: _Branch, plan: _Plan) -> Fit:
@@ -287,7 +308,8 @@ def _run_phase(task: Task, branch: _Branch, plan: _Plan) -> Fit:
         knowledge=know(task, branch.fold.train),
         seed=seed,
     )
-    validate = _validation(task, branch.fold.validation) if branch.fold.validation else None
+    held = branch.fold.validation
+    validate = validate_on(task, held, tells_auc=plan.tells_auc) if held else None
     learn, start = task.settings.learn, choose_start(task.settings)
     task.tell({"event": "phase", "phase": branch.name, "steps": learn.steps, "start": start})
     how = LoopPlan(
@@ -304,18 +326,6 @@ def _run_phase(task: Task, branch: _Branch, plan: _Plan) -> Fit:
 def _checkpoint_files(task: Task, phase: str) -> tuple[Path | None, Path | None]:
     folder = task.checkpoint_folder
     return (None, None) if folder is None else (folder / f"{phase}.safetensors", folder / f"{phase}.done.safetensors")
-
-
-def _validation(task: Task, regions: tuple[Region, ...]) -> Validate:
-    truth, rules = region_labels(task, regions), validation_rules(task)
-
-    def validate(network: nn.Module) -> dict[str, float]:
-        picks = pick_regions(task.picker(network), task, regions, views=1)
-        found = evaluate_picks(picks, truth, rules)
-        precision = 0.0 if found.curve is None else found.curve.average_precision
-        return {"average_precision": precision or 0.0, "best_f1": found.best[0] or 0.0}
-
-    return validate
 
 
 def _pick(task: Task, branches: Sequence[_Branch], fits: Sequence[Fit]) -> Picks:

@@ -63,6 +63,11 @@ class Run:
         return self.folder / "checkpoint"
 
     @property
+    def prior_file(self) -> Path:
+        """`prior.json`: how many particles were expected, where that was estimated from clicks."""
+        return self.folder / "prior.json"
+
+    @property
     def validation_picks_file(self) -> Path:
         """`picks/validation.csv`: every pick on the validation micrographs down to the lowest score kept."""
         return self.folder / "picks" / "validation.csv"

@@ -63,8 +63,13 @@ class Phase:
     def cut(
         self, micrographs: tuple[LearnedMicrograph, ...], learn: LearnSettings, generator: torch.Generator
     ) -> Crops:
-        """Crops of some micrographs; see `cut_crops`. Where the network judges patches, only their middle counts."""
+        """Crops of some micrographs; see `cut_crops`. Where the network judges patches, only their middle counts.
+
+        Patches from a file are all cut around their middle, labelled or not: it alone was judged.
+        """
         task, augment = self.task, self.task.settings.augment
+        if task.patch_prior is not None:
+            learn = learn.model_copy(update={"near_particles": 1.0})
         if not task.is_of_patches:
             return cut_crops(micrographs, learn, augment, task.stride, generator)
         inside = task.settings.targets.core_diameters * task.preparation.particle_pixels / math.sqrt(2)
@@ -284,7 +289,7 @@ def _describe(guess: Guess, targets: Targets) -> dict[str, float]:
     valid = guess.valid.sum().clamp_min(1)
     return {
         "particle_share": _share(targets),
-        "usage": float(counted.mean()),
+        "usage": float(counted.sum() / valid),
         "particle_usage": float((counted * is_particle).sum() / valid),
         "background_usage": float((counted * (1 - is_particle)).sum() / valid),
         "spread": float(guess.sample().std(correction=0)) if len(guess.sample()) > 1 else 0.0,

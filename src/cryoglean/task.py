@@ -41,6 +41,8 @@ class Task:
             are complete.
         checkpoint_folder: where phases are saved; None: nowhere.
         resumes: whether to continue from there.
+        patch_prior: where the pictures are patches from a file, of which only the middle was judged: the share of
+            particles among the unlabelled ones; None: they are micrographs.
         keep_examples: is given the number of each round and its pseudo-labelled micrographs; None: nobody is.
     """
 
@@ -53,6 +55,7 @@ class Task:
     tell: Tell
     unlabelled: Mapping[str, Prepared] = field(default_factory=dict)
     density: float | None = None
+    patch_prior: float | None = None
     checkpoint_folder: Path | None = None
     resumes: bool = False
     keep_examples: Callable[[int, tuple[LearnedMicrograph, ...]], None] | None = None
@@ -106,7 +109,13 @@ class Task:
         if prepared.name in self.split.train:
             told = self.learned(Region(prepared.name))
             w = w * ((told.y == 0) & (told.w > 0))
-        return LearnedMicrograph(prepared.name, prepared.image, torch.zeros_like(w), w, np.empty((0, 2)))
+        xy = np.empty((0, 2)) if self.patch_prior is None else self.middle(prepared)
+        return LearnedMicrograph(prepared.name, prepared.image, torch.zeros_like(w), w, xy)
+
+    def middle(self, prepared: Prepared) -> NDArray[np.float64]:
+        """(1, 2) the rescaled pixel (x, y) that a patch is about; see `Patches`."""
+        rows, columns = prepared.original_shape
+        return prepared.scale.to_rescaled(np.array([[columns // 2, rows // 2]], dtype=np.float64))
 
     def learnable(self, prepared: Prepared, region: Region | None = None) -> Tensor:
         """(y, x): 1 where something is to be seen, not near the edge, and inside the region; else 0."""

@@ -161,7 +161,10 @@ def test_every_step_tells_a_finite_loss_and_the_last_round_is_told(
     assert all(np.isfinite(value) for event in steps for value in event.values() if isinstance(value, float))
     assert steps[0]["loss"] != steps[-1]["loss"]
     assert Run(tmp_path / "run").summary()["rounds"] == [without(one, "event") for one in rounds]
-    assert bool(rounds) == bool(read_recipe(name, settings(name, 0, variant).options).rounds)
+    gates = [event["passed"] for event in events if event["event"] == "gate"]
+    recipe = read_recipe(name, settings(name, 0, variant).options)
+    assert len(gates) == (recipe.least_auc is not None)
+    assert bool(rounds) == (bool(recipe.rounds) and all(gates))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -22,6 +22,7 @@ _COMMANDS = {
     "pick": "Pick micrographs with a trained run.",
     "evaluate": "Compare picks with the truth.",
     "report": "Make the report page of a run.",
+    "prior": "Say how many particles a micrograph holds, by every source of a run that can tell.",
     "list": "List strategies, formats, models, losses, presets, molecules, definitions or settings.",
     "show": "Draw a micrograph with its picks, or patches with a particle beside unlabelled ones.",
 }

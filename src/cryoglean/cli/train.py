@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cryoglean.dataset import LabelFiles, ParticleSize
+from cryoglean.errors import SettingsError
 from cryoglean.registry import check_cards
 from cryoglean.settings import Effort, Settings
 from cryoglean.settings import choose_settings as resolve_choice
@@ -20,10 +21,11 @@ from cryoglean.settings import choose_settings as resolve_choice
 class Data:
     """What is known about the data."""
 
-    picks: Path
-    """Labels: every particle of the micrographs named in it, or some (--labels sparse). CSV, STAR or JSON."""
     diameter_angstrom: float
     """Diameter of the particle in angstrom."""
+    picks: Path | None = None
+    """Labels: every particle of the micrographs named in it, or some (--labels sparse). CSV, STAR or JSON. Needed
+    unless a file of patches is given."""
     pixel_size_angstrom: float | None = None
     """Pixel size in angstrom; by default that of the header."""
     validation: Path | None = None
@@ -38,8 +40,30 @@ class Data:
 
     @property
     def files(self) -> LabelFiles:
-        """The files of labels."""
+        """The files of labels.
+
+        Raises:
+            SettingsError: there are none.
+        """
+        if self.picks is None:
+            raise SettingsError(
+                "--picks requires a file of labels",
+                fix="Give the labels of a few micrographs; without them only a file of patches (.npz, .pt) will do.",
+            )  # fmt: skip
         return LabelFiles(self.picks, self.validation, self.test)
+
+    def check_patches(self, files: tuple[str, ...]) -> Path:
+        """The one file of patches.
+
+        Raises:
+            SettingsError: there are others beside it, or options that are for micrographs.
+        """
+        if len(files) > 1:
+            raise SettingsError(f"{len(files)} files were given", where=files[1], fix="Give one file of patches.")
+        for option in ("picks", "validation", "test"):
+            if getattr(self, option) is not None:
+                raise SettingsError("it is for micrographs", where=f"--{option}", fix=f"{files[0]} needs no labels.")
+        return Path(files[0])
 
 
 @Parameter(name="*")
@@ -80,7 +104,8 @@ def train_command(
     """Learn to pick from a few labelled micrographs.
 
     Args:
-        micrographs: files, folders, quoted globs or a STAR file; those without labels are unlabelled.
+        micrographs: files, folders, quoted globs or a STAR file; those without labels are unlabelled. Or one file of
+            positive and unlabelled patches (.npz, .pt).
         data: what is known about the data.
         out: the run folder to make.
         choice: how to learn.
@@ -90,16 +115,23 @@ def train_command(
     """
     from cryoglean.cli.main import print_json
     from cryoglean.cli.progress import watching_training
-    from cryoglean.gather import gather_dataset
+    from cryoglean.gather import gather_dataset, gather_patches
+    from cryoglean.learn.patches_file import is_patches_file
+    from cryoglean.patch_pipeline import train_from_patches
     from cryoglean.pipeline import train
     from cryoglean.run import Run
 
     settings = choose_settings(choice)
-    dataset, missing = gather_dataset(micrographs, data.size, data.files)
-    _say_missing(missing)
     run = Run(out)
-    with watching_training(quiet=quiet or json) as tell:
-        train(dataset, settings, run, tell=tell, resumes=resume)
+    if any(is_patches_file(file) for file in micrographs):
+        learned, patches = gather_patches(data.check_patches(micrographs), data.size)
+        with watching_training(quiet=quiet or json) as tell:
+            train_from_patches(learned, patches, settings, run, tell=tell, resumes=resume)
+    else:
+        dataset, missing = gather_dataset(micrographs, data.size, data.files)
+        _say_missing(missing)
+        with watching_training(quiet=quiet or json) as tell:
+            train(dataset, settings, run, tell=tell, resumes=resume)
     summary = run.summary()
     if json:
         print_json(summary)
@@ -131,10 +163,53 @@ def _say_missing(missing: dict[Path, tuple[str, ...]]) -> None:
 def say_summary(folder: Path, summary: dict[str, Any]) -> None:
     """The result in a few lines."""
     how = "by cross-validation" if summary["is_cross_validated"] else "on validation"
-    print(f"trained on {len(summary['train'])} micrographs; {_say_clicks(summary) or _say_scores(summary, how)}")
+    if summary.get("patches"):
+        print(_say_patches(summary))
+    else:
+        print(f"trained on {len(summary['train'])} micrographs; {_say_clicks(summary) or _say_scores(summary, how)}")
+    if summary.get("gate"):
+        print(say_gate(summary["gate"]))
     _say_rounds(summary, how)
     print(f"threshold {summary['threshold']:.3f} ({summary['threshold_rule']})")
     print(f"run folder: {folder}\nnext: cryoglean pick {folder} MICROGRAPHS... --out picks.star")
+
+
+def _say_patches(summary: dict[str, Any]) -> str:
+    """How the held-out patches are ranked; unlabelled ones are no background, which the prior makes up for."""
+    told, clicks = summary["patches"], summary["clicks"]
+    auc = "not measured" if told["auc"] is None else f"{told['auc']:.3f}"
+    return (
+        f"trained on {told['positive']} positive and {told['unlabelled']} unlabelled patches; of those held out "
+        f"{clicks['clicks_found']} of {told['held_positive']} positive ones are above the threshold; AUC {auc} "
+        f"(corrected for particles among the unlabelled ones: {summary['expected']['per_micrograph']:g})"
+    )
+
+
+_MEASURED = {
+    "validation": "on validation", "clicks": "on the clicks that it learned from, which flatters it",
+}  # fmt: skip
+_TO_CHECK = """check, in this order:
+  1. coordinates: `cryoglean show patches MICROGRAPHS --picks PICKS ...`; the mean patch must show a particle
+  2. --diameter-angstrom and --pixel-size-angstrom
+  3. contrast: --set prepare.contrast=dark (or light)
+  4. the number of labels: below 20 there may be too few, or they are not of one kind"""
+
+
+def say_gate(gate: dict[str, Any]) -> str:
+    """Whether the first network was good enough to go on with unlabelled micrographs, and what to check if not.
+
+    Args:
+        gate: of a summary, see `cryoglean.judging.Gate`.
+    """
+    if gate["auc"] is None:
+        return "the first network was not checked: nothing was there to check it on"
+    where = _MEASURED[gate["measured_on"]]
+    if gate["passed"]:
+        return f"the first network ranks particles above the rest: AUC {gate['auc']:.2f} {where}"
+    return (
+        f"the first network does not rank particles above the rest: AUC {gate['auc']:.2f} {where}, "
+        f"{gate['least']:.2f} is needed; nothing was learned from unlabelled data\n{_TO_CHECK}"
+    )
 
 
 def _say_scores(summary: dict[str, Any], how: str) -> str:
@@ -158,10 +233,10 @@ def _say_rounds(summary: dict[str, Any], how: str) -> None:
     """What the unlabelled micrographs brought; nothing where there were none."""
     from cryoglean.report.wording import count_of, round_outcome
 
-    if summary.get("unlabelled"):
+    if summary.get("unlabelled") and not summary.get("patches"):
         micrographs = count_of(summary["unlabelled"], "unlabelled micrograph")
         print(f"the strategy {summary['strategy']} used {micrographs}")
-    elif "unlabelled" in summary and summary["strategy"] != "supervised":
+    elif not summary.get("unlabelled", True) and summary["strategy"] != "supervised":
         print(f"no unlabelled micrograph could be used: {summary['strategy']} is the supervised network here")
     for told in summary.get("rounds", ()):
         print(round_outcome(told, how))

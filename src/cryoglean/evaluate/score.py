@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from cryoglean.errors import SettingsError
 from cryoglean.evaluate.bootstrap import Interval, bootstrap_intervals
 from cryoglean.evaluate.curves import Curve, Tally, all_steps, match_scene, pool_steps, tally
@@ -14,6 +16,8 @@ from cryoglean.evaluate.orientation import Orientation, check_orientation
 from cryoglean.evaluate.rules import Rules
 from cryoglean.evaluate.zones import Scene, Scenes, set_scenes
 from cryoglean.picks import Picks
+
+_HALF = 0.5  # recall
 
 __all__ = ["Evaluation", "MicrographScore", "Rules", "evaluate_picks", "macro_mean"]
 
@@ -87,6 +91,19 @@ class Evaluation:
         return best or (self.total.f1, None)
 
     @property
+    def surest_half(self) -> tuple[int, int] | None:
+        """Of the surest picks that find half of the particles: how many are particles, and how many are not.
+
+        Many without a label among the surest mean that labels are missing, or that something else looks like them.
+        None when there is no curve or half is never found.
+        """
+        curve = self.curve
+        if curve is None or not curve.truth or not (curve.recall >= _HALF).any():
+            return None
+        place = int(np.argmax(curve.recall >= _HALF))
+        return int(curve.true_positives[place]), int(curve.false_positives[place])
+
+    @property
     def count_error(self) -> float | None:
         """Mean of |picks - truth| / truth over the micrographs with truth; None when there is none."""
         errors = [one.count_error for one in self.per_micrograph if one.count_error is not None]
@@ -108,6 +125,7 @@ class Evaluation:
             "threshold": self.threshold,
             "tolerance_pixels": self.tolerance_pixels,
             "macro": macro_mean([one.tally for one in self.per_micrograph]),
+            "surest_half": self.surest_half and list(self.surest_half),
             "count_error": self.count_error,
             "at_quarter_diameter": self._quarter(),
             "intervals": {name: None if one is None else list(one) for name, one in self.intervals.items()},

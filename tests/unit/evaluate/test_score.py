@@ -108,6 +108,24 @@ def test_macro_is_the_mean_over_micrographs_and_count_error_its_own():
     assert result["count_error"] == pytest.approx(0.45)
 
 
+def test_the_surest_half_says_how_many_of_the_surest_picks_have_no_label():
+    """Half of the particles are labelled; the picker finds all, sure of all: half of the surest have no label."""
+    points = lattice(8)
+    scores = [8, 7, 6, 5, 4, 3, 2, 1]
+
+    result = evaluate_picks(table(points, scores), table(points[::2]), Rules(diameter_pixels=9))
+
+    assert result.surest_half == (2, 1)
+    assert result.to_json()["surest_half"] == [2, 1]
+
+
+def test_without_scores_or_where_half_is_never_found_there_is_no_surest_half():
+    points = lattice(8)
+
+    assert evaluate_picks(table(points), table(points), Rules(diameter_pixels=9)).surest_half is None
+    assert evaluate_picks(table(points[:3], [3, 2, 1]), table(points), Rules(diameter_pixels=9)).surest_half is None
+
+
 def test_unknown_tolerance_is_asked_for():
     with pytest.raises(SettingsError, match="near enough"):
         evaluate_picks(table([(0, 0)]), table([(0, 0)]), Rules())

@@ -1,0 +1,217 @@
+"""The patch classifier through the command line: from clicks, behind its gate, and from a file of patches."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cryoglean.cli.main import run
+from cryoglean.evaluate.score import Rules, evaluate_picks
+from cryoglean.io.micrographs import read_micrograph
+from cryoglean.io.patches import Patches, write_npz_patches
+from cryoglean.io.picks import read_picks, write_picks
+from cryoglean.picks import Picks
+from cryoglean.run import Run
+
+Capture = pytest.CaptureFixture[str]
+DIAMETER_PIXELS, SIDE = 45, 112
+SMALL = [
+    "learn.steps=50", "learn.validate_every=25", "learn.precision=float32", "pick.views=1", "learn.batch=16",
+    "unlabelled.batch=24",
+]  # fmt: skip
+PRESET = ["--preset", "fixmatch_pu", *(word for one in SMALL for word in ("--set", one))]
+
+
+def words(data: Path, out: Path, picks: Path, *more: object) -> list[str]:
+    said = ["train", data / "micrographs", "--picks", picks, "--diameter-angstrom", 180, "--out", out, *PRESET, *more]
+    return [str(word) for word in said]
+
+
+@pytest.fixture(scope="module")
+def validation(easy_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Complete labels of the third micrograph."""
+    out = tmp_path_factory.mktemp("held") / "validation.csv"
+    table = read_picks(easy_data / "truth.csv")
+    write_picks(table.of(table.micrographs[:1]), out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(easy_data: Path, validation: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """From the first two micrographs' labels as clicks."""
+    out = tmp_path_factory.mktemp("patches") / "run"
+    assert run(words(easy_data, out, easy_data / "labels.csv", "--validation", validation, "--quiet")) == 0
+    return Run(out)
+
+
+def average_precision(picks: Path, easy_data: Path) -> float:
+    truth = read_picks(easy_data / "truth.csv")
+    unseen = truth.micrographs[1:]
+    found = evaluate_picks(read_picks(picks).of(unseen), truth.of(unseen), Rules()).curve
+    assert found is not None
+    return found.average_precision or 0.0
+
+
+def test_behind_an_open_gate_it_goes_on_picks_and_is_reported(trained: Run, easy_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "picks.csv"
+
+    assert run(["pick", str(trained.folder), str(easy_data / "micrographs"), "--out", str(out), "--quiet"]) == 0
+    assert run(["report", str(trained.folder)]) == 0
+
+    summary = trained.summary()
+    assert summary["strategy"] == "fixmatch_pu"
+    assert summary["gate"]["passed"]
+    assert summary["gate"]["measured_on"] == "validation"
+    assert summary["gate"]["auc"] > 0.8
+    assert len(summary["rounds"]) == 1
+    assert average_precision(out, easy_data) > 0.7
+    validations = trained.events("validation")
+    assert {event["phase"] for event in validations} == {"final", "final-round-1"}
+    assert all(0 <= event["auc"] <= 1 for event in validations)
+    taught = [event for event in trained.events("step") if "taught.usage" in event]
+    assert taught
+    assert all(0 <= event[f"taught.{name}"] <= 1 for event in taught for name in ("particle_usage", "background_usage"))
+
+
+def test_an_interrupted_run_goes_on_to_the_same_gate(
+    trained: Run, easy_data: Path, validation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stopped when the gate has been told, and measures it again."""
+    from cryoglean import keeping
+
+    command = words(easy_data, tmp_path / "run", easy_data / "labels.csv", "--validation", validation, "--quiet")
+    append = keeping.append_json_line
+
+    def stop(path: Path, event: dict[str, object]) -> None:
+        append(path, event)
+        if event["event"] == "gate":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keeping, "append_json_line", stop)
+        with pytest.raises(SystemExit):
+            run(command)
+    assert run([*command, "--resume"]) == 0
+
+    again = Run(tmp_path / "run")
+    assert again.summary()["gate"] == trained.summary()["gate"]
+    assert again.summary()["rounds"] == trained.summary()["rounds"]
+    assert [event["phase"] for event in again.events("validation") if event["phase"] == "final"] == ["final"] * 2
+
+
+def test_clicks_that_are_nowhere_keep_the_gate_shut_and_it_says_what_to_check(
+    easy_data: Path, validation: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """A bad result is told, not raised; the network before is kept and could pick."""
+    table = read_picks(easy_data / "labels.csv")
+    anywhere = np.random.default_rng(1).uniform(40, 340, (len(table), 2))
+    write_picks(Picks(table.micrograph, anywhere), tmp_path / "shuffled.csv")
+    more = ("--validation", validation, "--set", "prepare.contrast=dark")
+
+    assert run(words(easy_data, tmp_path / "run", tmp_path / "shuffled.csv", *more)) == 0
+
+    said = capsys.readouterr().out
+    summary = Run(tmp_path / "run").summary()
+    assert not summary["gate"]["passed"]
+    assert summary["rounds"] == []
+    assert "does not rank particles above the rest" in said
+    for word in ("cryoglean show patches", "--pixel-size-angstrom", "prepare.contrast", "number of labels"):
+        assert word in said
+
+
+@pytest.fixture(scope="module")
+def patches_file(easy_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Around the labels of the first two micrographs, and anywhere on them."""
+    table, rng = read_picks(easy_data / "labels.csv"), np.random.default_rng(0)
+    positive, unlabelled = [], []
+    for name in table.micrographs:
+        pixels = read_micrograph(easy_data / "micrographs" / f"{name}.mrc").pixels
+        middle = SIDE // 2
+        anywhere = rng.uniform(middle, 384 - middle, (120, 2))
+        for kept, xy in ((positive, table.on(name).xy), (unlabelled, anywhere)):
+            for x, y in np.rint(xy).astype(int):
+                if middle <= min(x, y) and max(x, y) + middle <= 384:
+                    kept.append(pixels[y - middle : y + middle, x - middle : x + middle])
+    out = tmp_path_factory.mktemp("cut") / "cut.npz"
+    write_npz_patches(Patches(np.array(positive), np.array(unlabelled)), out)
+    return out
+
+
+def patch_words(file: Path, out: Path, *more: object) -> list[str]:
+    size = ["--diameter-angstrom", 180, "--pixel-size-angstrom", 4]
+    return [str(word) for word in ("train", file, *size, "--out", out, *PRESET, *more)]
+
+
+def test_a_file_of_patches_is_enough_to_pick_micrographs(
+    patches_file: Path, easy_data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out, picks = tmp_path / "run", tmp_path / "picks.csv"
+
+    assert run(patch_words(patches_file, out, "--labels", "sparse", "--set", "loss.prior=0.1")) == 0
+    said = capsys.readouterr().out
+    assert run(["pick", str(out), str(easy_data / "micrographs"), "--out", str(picks), "--quiet"]) == 0
+    assert run(["report", str(out)]) == 0
+
+    summary = Run(out).summary()
+    told = summary["patches"]
+    assert told["held_unlabelled"] == 60
+    assert told["unlabelled"] == 180
+    assert told["auc"] > 0.8
+    assert summary["gate"]["passed"]
+    assert summary["clicks"]["clicks_found"] >= 0.5 * told["held_positive"]
+    assert average_precision(picks, easy_data) > 0.6
+    assert "positive and 180 unlabelled patches" in said
+    assert "micrographs;" not in said
+
+
+def test_a_torch_file_is_as_good_and_is_resumed_to_the_same_end(patches_file: Path, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    with np.load(patches_file) as arrays:
+        content = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    torch.save({"patches": content}, tmp_path / "cut.pt")
+    few = ("--quiet", "--set", "loss.prior=0.1", "--set", "learn.steps=4")
+    summaries = []
+    for name, file in (("npz", patches_file), ("pt", tmp_path / "cut.pt")):
+        assert run(patch_words(file, tmp_path / name, *few)) == 0
+        assert run(patch_words(file, tmp_path / name, *few, "--resume")) == 0
+        told = json.loads((tmp_path / name / "summary.json").read_text(encoding="utf-8"))
+        summaries.append({key: value for key, value in told.items() if "seconds" not in key})
+
+    assert summaries[0] == summaries[1]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ((), "loss.prior"),
+        (("--labels", "complete", "--set", "loss.prior=0.1"), "--labels sparse"),
+        (("--strategy", "supervised", "--set", "loss.prior=0.1"), "none is background"),
+        (("--set", "model.name=lean", "--set", "loss.prior=0.1"), "small_cnn_patch"),
+        (("--picks", "x.csv", "--set", "loss.prior=0.1"), "--picks"),
+        (("--per-micrograph", 20, "--set", "loss.prior=0.1"), "--per-micrograph"),
+        (("--set", "split.folds=3", "--set", "loss.prior=0.1"), "split.folds"),
+        (("--diameter-angstrom", 400, "--set", "loss.prior=0.1"), "diameters"),
+    ],
+)
+def test_what_does_not_fit_patches_is_refused_before_anything_is_written(
+    more: tuple[object, ...], says: str, patches_file: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    base = patch_words(patches_file, tmp_path / "run")
+    if "--diameter-angstrom" in more:
+        place = base.index("--diameter-angstrom")
+        base = base[:place] + base[place + 2 :]
+
+    assert run([*base, *map(str, more)]) in {1, 2}
+
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_patches_without_a_pixel_size_are_refused(patches_file: Path, tmp_path: Path, capsys: Capture) -> None:
+    base = patch_words(patches_file, tmp_path / "run", "--set", "loss.prior=0.1")
+    place = base.index("--pixel-size-angstrom")
+
+    assert run(base[:place] + base[place + 2 :]) == 2
+
+    assert "--pixel-size-angstrom" in capsys.readouterr().err
