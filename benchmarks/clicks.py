@@ -110,7 +110,7 @@ def main() -> None:
     ]  # fmt: skip
     for seed, data, count, line in itertools.product(range(arguments.draws), arguments.sets.split(","), counts, chosen):
         is_complete = line == "complete labels"
-        if is_complete and count != counts[0]:
+        if (is_complete and count != counts[0]) or ("told" in line and count != 100):
             continue
         cell = (data, 0 if is_complete else count, seed, line)
         if cell in done:

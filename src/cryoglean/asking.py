@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from cryoglean.prepare.split import Region, Split
 from cryoglean.prepare.targets import paint_targets
 from cryoglean.prior.kinds import count_disc_pixels
 from cryoglean.prior.means import average_micrographs
-from cryoglean.prior.opinions import Opinion, Source, disagreements, judge_opinions, opinion_of_mean, user_opinion
+from cryoglean.prior.opinions import Opinion, disagreements, judge_opinions, opinion_of_mean, user_opinion
 from cryoglean.run import Run
 from cryoglean.settings import read_settings
 from cryoglean.task import Task
@@ -159,7 +159,7 @@ def _ask_user(asked: _Asked) -> Opinion | str:
     return "you did not say (--per-micrograph)." if said is None else user_opinion(said)
 
 
-def _ask_labels(asked: _Asked, source: str) -> Opinion | str:
+def _ask_labels(asked: _Asked, source: Literal["labels", "validation labels"]) -> Opinion | str:
     """The mean over completely labelled micrographs, edges filled up as densely as the rest."""
     names = asked.dataset.names("validation" if source == "validation labels" else "train")
     if source == "labels" and asked.task.is_sparse:
@@ -168,7 +168,7 @@ def _ask_labels(asked: _Asked, source: str) -> Opinion | str:
         return "no micrographs were given to --validation."
     each = [asked.pixels * count_density(asked.task, (Region(name),)) for name in names]
     reason = f"Every particle of {len(names)} micrograph{'s' if len(names) > 1 else ''} is labelled."
-    return opinion_of_mean(cast(Source, source), "count", average_micrographs(each), reason)
+    return opinion_of_mean(source, "count", average_micrographs(each), reason)
 
 
 def _ask_best_bin(asked: _Asked) -> Opinion | str:

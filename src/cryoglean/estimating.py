@@ -102,11 +102,12 @@ def estimate_particles(task: Task) -> Expected:
     pixels = micrograph_pixels(task)
     low, high = found.low * pixels, found.high * pixels
     if found.value is None:
-        task.tell({"event": "prior", "source": "best bin", "per_micrograph": None, "high": high, "why": found.reason})
+        unknown = {"per_micrograph": None, "source": "best bin", "interval": [0.0, round(high, 1)]}
+        task.tell({"event": "prior", **unknown, "reason": found.reason})
         raise LabelsError(
             f"the clicks do not tell how many particles a micrograph holds (at most about {high:,.0f}). {found.reason}",
             where="--picks",
-            fix="Give --per-micrograph with about that number, or --validation with micrographs labelled completely.",
+            fix="Give --per-micrograph with about how many there are, or --validation with completely labelled ones.",
         )
     expected = Expected(found.value, "best bin", found.value * pixels, (low, high), found.reason)
     task.tell({"event": "prior", **expected.to_json()})

@@ -35,6 +35,10 @@ Variant = Literal["corrected", "notes"]
 """Of a strategy of the source notes: as they did it, or put right."""
 
 
+Counts = Literal["gain", "unless_harm", "always"]
+"""When a round counts, see `Round`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """The teacher labels the unlabelled micrographs once; then a student starts afresh.
@@ -42,13 +46,14 @@ class Round:
     Args:
         labeller: what becomes of the teacher's maps; None: nothing is labelled beforehand, the streams do it.
         streams: of the student.
-        counts: `gain`: only if validation average precision rises by more than one standard error; `always`.
+        counts: `gain`: only if validation average precision rises by more than one standard error; `unless_harm`: not
+            if it falls by more than one; `always`.
         goes_on: whether the student begins with the teacher's weights, and not afresh.
     """
 
     labeller: Labeller | None = field(default_factory=Labeller)
     streams: tuple[Stream, ...] = field(default_factory=lambda: (labelled(), pseudo_labelled()))
-    counts: Literal["gain", "always"] = "gain"
+    counts: Counts = "gain"
     goes_on: bool = False
 
 
@@ -186,8 +191,10 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
     for number, step in enumerate(recipe.rounds if may_begin else (), 1):
         new = _go_on(recipe, task, branches, number, best)
         gain = _compare(task, branches, best.picks, new.picks)
-        counts = new.has_learned and (step.counts == "always" or gain is None or gain.is_clear)
-        told.append({"round": number, "counts": counts, **(gain.to_json() if gain else {}), **new.obituary})
+        counts = new.has_learned and _is_counted(step.counts, gain)
+        told.append(
+            {"round": number, "counts": counts, "rule": step.counts, **(gain.to_json() if gain else {}), **new.obituary}
+        )
         task.tell({"event": "round", **told[-1]})
         if counts:
             best = new
@@ -198,6 +205,13 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
     fitted = chosen.fits[0][0]
     passed = None if gate is None else gate.to_json()
     return Trained(task.picker(fitted.network), best.picks, fitted.best_step, tuple(told), passed)
+
+
+def _is_counted(rule: Counts, gain: Gain | None) -> bool:
+    """Whether a round counts; where nothing is held out, nobody can say that it does not."""
+    if gain is None or rule == "always":
+        return True
+    return gain.is_clear if rule == "gain" else not gain.is_harm
 
 
 def _check_gate(recipe: Recipe, task: Task, branches: Sequence[_Branch], first: _Generation) -> Gate | None:

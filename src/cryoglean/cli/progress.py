@@ -85,10 +85,12 @@ def watching_training(*, quiet: bool) -> Iterator[Callable[[dict[str, Any]], Non
 
 def _in_words(event: dict[str, Any], *, has_folds: bool) -> str:
     """A line for an event that comes once; empty for others."""
-    from cryoglean.report.wording import round_outcome, some_of
+    from cryoglean.report.wording import round_outcome, say_expected, some_of
 
     if event["event"] == "round":
         return round_outcome(event, "by cross-validation" if has_folds else "on validation")
+    if event["event"] == "prior":
+        return say_expected(event)
     if event["event"] != "unlabelled":
         return ""
     skipped = f"; can't be used: {some_of(list(event['skipped']))}" if event["skipped"] else ""

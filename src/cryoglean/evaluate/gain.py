@@ -43,6 +43,11 @@ class Gain:
         """Whether the gain is above 0 by more than one standard error."""
         return self.gain > self.standard_error and self.gain > 0
 
+    @property
+    def is_harm(self) -> bool:
+        """Whether the gain is below 0 by more than one standard error."""
+        return self.gain < -self.standard_error
+
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values."""
         return {

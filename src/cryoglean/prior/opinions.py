@@ -13,7 +13,7 @@ from cryoglean.prior.kinds import CountPrior, PatchPrior, PixelPrior
 from cryoglean.prior.means import Mean
 from cryoglean.prior.particle_count import CountEstimate
 
-Source = Literal["user", "validation labels", "best bin", "Elkan-Noto", "mean probability"]
+Source = Literal["user", "labels", "validation labels", "best bin", "Elkan-Noto", "mean probability"]
 Kind = Literal["count", "pixel", "patch"]
 Row = tuple[str, str, str, str]
 

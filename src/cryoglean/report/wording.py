@@ -57,11 +57,26 @@ def round_outcome(told: Mapping[str, Any], where: str = "on validation") -> str:
     if told["counts"]:
         if verb == "rose":
             return f"{name} counted: {change}."
+        if told.get("rule") == "unless_harm":
+            return f"{name} counted, because it did no detectable harm: {change}."
         worth = "did harm" if verb == "fell" else "brought no detectable gain"
         return f"{name} counted, because this strategy keeps every round, but {worth}: {change}."
     if verb == "fell":
         return f"{name} did harm: {change}. The network before it was kept."
     return f"{name} brought no detectable gain ({size}): the network before it was kept."
+
+
+def say_expected(told: Mapping[str, Any]) -> str:
+    """How many particles a micrograph is expected to hold, and who says so.
+
+    Args:
+        told: `expected` of a summary, or a `prior` event.
+    """
+    low, high = told.get("interval") or (None, None)
+    if told["per_micrograph"] is None:
+        return f"particles a micrograph: can't be told, at most about {high:,.0f} ({told['source']})"
+    between = "" if low is None else f", 95 % interval {low:,.0f} to {high:,.0f}"
+    return f"particles a micrograph: about {told['per_micrograph']:,.0f} ({told['source']}{between})"
 
 
 _MISSING_SHARE = 0.25  # of the surest picks: on completely labelled real micrographs it was .02 to .13

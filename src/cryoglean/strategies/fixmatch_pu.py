@@ -24,12 +24,13 @@ def recipe(
     variant: Variant = "corrected",
     risk: Literal["nnpu", "imbalanced_nnpu", "upu", "ge_binomial", "ge_kl", "dist_pu"] = "nnpu",
     trust_above: Share = 0.75,
-    share: Share = 0.8,
     burn_in: Share = 0.4,
     rise: Share = 0.3,
+    goes_on: bool = True,
 ) -> Recipe:
-    """The surest `share` of each class (notes: those of `trust_above`), after `burn_in`, growing during `rise`."""
-    select = confident(0.5, trust_above) if variant == "notes" else quantile(share, share)
+    """When the teacher is heard; whether the round `goes_on` from the gate's network (notes: it begins afresh)."""
+    is_notes = variant == "notes"
+    select = confident(0.5, trust_above) if is_notes else quantile(0.8, 0.8)
     told = taught(Labeller(1, (), select), weight=Ramp(1.0, burn_in, rise), look="varied")
-    again = Round(None, (clicked((risk,)), told), "always" if variant == "notes" else "gain")
+    again = Round(None, (clicked((risk,)), told), "always" if is_notes else "gain", goes_on and not is_notes)
     return Recipe("fixmatch_pu", "arXiv 2001.07685", (clicked(("bce",)),), (again,), labels="sparse", least_auc=0.6)

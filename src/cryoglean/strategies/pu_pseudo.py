@@ -12,7 +12,7 @@ from cryoglean.clicks import clicked
 from cryoglean.pseudo.calibrate import prior_match
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import dual, particles, quantile, soft
-from cryoglean.recipe import Recipe, Round
+from cryoglean.recipe import Counts, Recipe, Round
 from cryoglean.settings import Positive
 from cryoglean.streams import Look, pseudo_labelled
 
@@ -24,7 +24,7 @@ def recipe(
     prior_times: Positive = 1.0,
     look: Look = "mixed",
     goes_on: bool = True,
-    counts: Literal["gain", "always"] = "gain",
+    counts: Counts = "gain",
 ) -> Recipe:
     """The PU risk, the targets of the second network, and whether it `goes_on` from the first one's weights."""
     select = {"soft": soft(), "quantile": quantile(), "particles": particles(), "hard": dual()}[target]

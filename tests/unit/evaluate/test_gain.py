@@ -162,6 +162,11 @@ def test_clear_is_more_than_one_standard_error(gain, error, is_clear):
     assert Gain(0.0, gain, error).is_clear is is_clear
 
 
+@pytest.mark.parametrize(("gain", "error", "is_harm"), [(-0.1, 0.05, True), (-0.1, 0.1, False), (0.0, 0.0, False)])
+def test_harm_is_more_than_one_standard_error_too(gain, error, is_harm):
+    assert Gain(0.0, gain, error).is_harm is is_harm
+
+
 def test_it_is_written_as_plain_values():
     written = json.loads(json.dumps(simulate(1).to_json()))
 
