@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -18,17 +17,16 @@ from torch import Tensor, nn
 
 from cryoglean.errors import SettingsError, did_you_mean
 from cryoglean.evaluate.gain import Gain, compare_picks
-from cryoglean.judging import Gate, measure_gate, validate_on
-from cryoglean.labelling import Harvest, Teachers, harvest, know
-from cryoglean.learn.checkpoint import load_tensors, pack_network, save_tensors, unpack_network
-from cryoglean.learn.loop import Fit, LoopPlan, fit
+from cryoglean.judging import Gate, measure_gate
+from cryoglean.labelling import Harvest, Teachers, harvest
+from cryoglean.learn.loop import Fit
 from cryoglean.learn.picker import Picker
-from cryoglean.learn.start import choose_start, start_network, take_weights
+from cryoglean.phases import Branch, Plan, run_phase
 from cryoglean.picks import Picks
 from cryoglean.prepare.split import Fold, Region
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.registry import load_card
-from cryoglean.streams import Phase, Stream, join_streams, labelled, pseudo_labelled
+from cryoglean.streams import Stream, labelled, pseudo_labelled
 from cryoglean.task import Task, pick_regions, region_labels, validation_rules
 
 Variant = Literal["corrected", "notes"]
@@ -137,19 +135,6 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Branch:
-    """The trainings on one part of the labelled micrographs, one after the other.
-
-    Args:
-        name: of its phases.
-        fold: what it learns from and is judged by.
-    """
-
-    name: str
-    fold: Fold
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Generation:
     """All branches after a round.
 
@@ -181,8 +166,8 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
     """
     whole = tuple(Region(name) for name in task.split.train)
     held = tuple(Region(name) for name in task.split.validation)
-    final = _Branch("final", Fold(whole, held))
-    branches = [_Branch(f"fold-{place + 1}", fold) for place, fold in enumerate(task.split.folds)] or [final]
+    final = Branch("final", Fold(whole, held))
+    branches = [Branch(f"fold-{place + 1}", fold) for place, fold in enumerate(task.split.folds)] or [final]
     best = _begin(recipe, task, branches)
     told: list[dict[str, Any]] = []
     counted: list[tuple[int, _Generation]] = []
@@ -214,7 +199,7 @@ def _is_counted(rule: Counts, gain: Gain | None) -> bool:
     return gain.is_clear if rule == "gain" else not gain.is_harm
 
 
-def _check_gate(recipe: Recipe, task: Task, branches: Sequence[_Branch], first: _Generation) -> Gate | None:
+def _check_gate(recipe: Recipe, task: Task, branches: Sequence[Branch], first: _Generation) -> Gate | None:
     """Measured again when a run is resumed: the networks are the same."""
     if recipe.least_auc is None:
         return None
@@ -224,7 +209,7 @@ def _check_gate(recipe: Recipe, task: Task, branches: Sequence[_Branch], first: 
     return gate
 
 
-def _finish(recipe: Recipe, task: Task, final: _Branch, counted: Sequence[tuple[int, _Generation]]) -> _Generation:
+def _finish(recipe: Recipe, task: Task, final: Branch, counted: Sequence[tuple[int, _Generation]]) -> _Generation:
     """The final network, which nothing is held out from, through the rounds that counted for the folds."""
     chosen = _begin(recipe if counted else replace(recipe, members=1), task, [final])
     for number, of_folds in counted:
@@ -232,7 +217,7 @@ def _finish(recipe: Recipe, task: Task, final: _Branch, counted: Sequence[tuple[
     return chosen
 
 
-def _begin(recipe: Recipe, task: Task, branches: Sequence[_Branch]) -> _Generation:
+def _begin(recipe: Recipe, task: Task, branches: Sequence[Branch]) -> _Generation:
     """The first training of each branch, of all its members."""
     fits = []
     for branch in branches:
@@ -240,13 +225,13 @@ def _begin(recipe: Recipe, task: Task, branches: Sequence[_Branch]) -> _Generati
         members = []
         for member in range(recipe.members if task.unjudged else 1):
             name = branch.name if member == 0 else f"{branch.name}-member-{member + 1}"
-            plan = _Plan(recipe.streams, start, salt=member, tells_auc=recipe.least_auc is not None)
-            members.append(_run_phase(task, replace(branch, name=name), plan))
+            plan = Plan(recipe.streams, start, salt=member, tells_auc=recipe.least_auc is not None)
+            members.append(run_phase(task, replace(branch, name=name), plan))
         fits.append(tuple(members))
     return _Generation(tuple(fits), _pick(task, branches, [members[0] for members in fits]))
 
 
-def _go_on(recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int, before: _Generation) -> _Generation:
+def _go_on(recipe: Recipe, task: Task, branches: Sequence[Branch], number: int, before: _Generation) -> _Generation:
     """One round of each branch."""
     fits, harvests = [], []
     step = recipe.rounds[number - 1]
@@ -261,8 +246,8 @@ def _go_on(recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int,
                 harvests.append(made)
                 continue
         start = fitted[0].network if step.goes_on else _pretrain(recipe, task, branch)
-        plan = _Plan(step.streams, start, step.goes_on, made, 100 * number, recipe.least_auc is not None)
-        fits.append((_run_phase(task, replace(branch, name=f"{branch.name}-round-{number}"), plan),))
+        plan = Plan(step.streams, start, step.goes_on, made, 100 * number, recipe.least_auc is not None)
+        fits.append((run_phase(task, replace(branch, name=f"{branch.name}-round-{number}"), plan),))
         harvests.append(made if not harvests else replace(made, micrographs=()))  # the first one's are shown
     is_shown = task.is_sparse or bool(branches[0].fold.validation)
     if task.keep_examples is not None and is_shown and harvests[0].micrographs:
@@ -275,74 +260,14 @@ def _go_on(recipe: Recipe, task: Task, branches: Sequence[_Branch], number: int,
     )
 
 
-def _pretrain(recipe: Recipe, task: Task, branch: _Branch) -> nn.Module | None:
+def _pretrain(recipe: Recipe, task: Task, branch: Branch) -> nn.Module | None:
     if not recipe.pretrain:
         return None
-    blind = _Branch(f"{branch.name}-pretrain", Fold(branch.fold.train, ()))
-    return _run_phase(task, blind, _Plan(recipe.pretrain)).network
+    blind = Branch(f"{branch.name}-pretrain", Fold(branch.fold.train, ()))
+    return run_phase(task, blind, Plan(recipe.pretrain)).network
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
-    """One training.
-
-    Args:
-        streams: of the student.
-        start: its first weights; None: those of the settings.
-        is_whole: whether the last layer is taken from `start`, too.
-        made: pseudo-labels.
-        salt: makes the batches other ones.
-        tells_auc: whether validations tell the area under the ROC curve, too.
-    """
-
-    streams: tuple[Stream, ...]
-    start: nn.Module | None = None
-    is_whole: bool = False
-    made: Harvest = field(default_factory=Harvest)
-    salt: int = 0
-    tells_auc: bool = False
-
-
-def _run_phase(task: Task, branch: _Branch, plan: _Plan) -> Fit:
-    """One training, or its result if an earlier, interrupted run had finished it."""
-    file, done = _checkpoint_files(task, branch.name)
-    seed = task.settings.seed + 7919 * plan.salt
-    network = start_network(task.settings.model_copy(update={"seed": seed}))
-    if task.resumes and done is not None and done.exists():
-        tensors, facts = load_tensors(done)
-        unpack_network(network, tensors, "best")
-        return Fit(task.hardware.place(network).eval(), facts["best_step"], facts["best_score"])
-    if plan.start is not None:
-        take_weights(network, plan.start, but_last_layer=not plan.is_whole)
-    within = Phase(
-        task,
-        labelled=tuple(task.learned(region) for region in branch.fold.train),
-        unlabelled=lambda: tuple(task.unlearned(one) for one in task.unjudged.values()),
-        pseudo=plan.made.micrographs,
-        knowledge=know(task, branch.fold.train),
-        seed=seed,
-    )
-    held = branch.fold.validation
-    validate = validate_on(task, held, tells_auc=plan.tells_auc) if held else None
-    learn, start = task.settings.learn, choose_start(task.settings)
-    task.tell({"event": "phase", "phase": branch.name, "steps": learn.steps, "start": start})
-    how = LoopPlan(
-        task.tell, validate, branch.name, file, task.resumes, keeps_best=not task.split.folds, memory=within.memory
-    )
-    fitted = fit(network, join_streams(within, plan.streams), learn, task.hardware, how)
-    if done is not None and file is not None:
-        facts = {"best_step": fitted.best_step, "best_score": fitted.best_score}
-        save_tensors(done, pack_network(fitted.network, "best"), facts)
-        file.unlink(missing_ok=True)
-    return fitted
-
-
-def _checkpoint_files(task: Task, phase: str) -> tuple[Path | None, Path | None]:
-    folder = task.checkpoint_folder
-    return (None, None) if folder is None else (folder / f"{phase}.safetensors", folder / f"{phase}.done.safetensors")
-
-
-def _pick(task: Task, branches: Sequence[_Branch], fits: Sequence[Fit]) -> Picks:
+def _pick(task: Task, branches: Sequence[Branch], fits: Sequence[Fit]) -> Picks:
     parts = [
         pick_regions(task.picker(fitted.network), task, branch.fold.validation)
         for branch, fitted in zip(branches, fits, strict=True)
@@ -350,7 +275,7 @@ def _pick(task: Task, branches: Sequence[_Branch], fits: Sequence[Fit]) -> Picks
     return Picks.concatenate(parts)
 
 
-def _compare(task: Task, branches: Sequence[_Branch], before: Picks, after: Picks) -> Gain | None:
+def _compare(task: Task, branches: Sequence[Branch], before: Picks, after: Picks) -> Gain | None:
     """The gain on what is held out; None where nothing is."""
     regions = tuple(region for branch in branches for region in branch.fold.validation)
     if not regions:

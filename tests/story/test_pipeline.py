@@ -243,7 +243,7 @@ def test_python_and_the_command_line_give_the_same_picks(easy_data: Path, easy_r
 
 
 def test_python_trains_to_the_weights_of_the_command_line(easy_data: Path, easy_run: Path, tmp_path: Path) -> None:
-    settings = [word for word in FAST if "=" in word]
+    settings = [*(word for word in FAST if "=" in word), "strategy=supervised"]
 
     finished = cryoglean.train(
         easy_data / "micrographs", easy_data / "labels.csv", 180, tmp_path / "run", settings=settings

@@ -82,6 +82,10 @@ def test_a_run_from_clicks_picks_and_is_reported(counted: Run, easy_data: Path, 
     page = next(counted.folder.glob("*.html")).read_text(encoding="utf-8")
     assert "clicks are among its" in page
     assert "nothing was held out" in page
+    assert "Clicks found" in page
+    assert "nobody knows how many picks are wrong" in page
+    assert "Thin validation" not in page
+    assert "supervised network" not in page
 
 
 def test_a_resumed_run_from_clicks_is_the_same(counted: Run, easy_data: Path, clicks: Path) -> None:

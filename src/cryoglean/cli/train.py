@@ -220,12 +220,14 @@ def _say_scores(summary: dict[str, Any], how: str) -> str:
 
 def _say_clicks(summary: dict[str, Any]) -> str:
     """What can be said without complete labels; empty where there are some."""
-    clicks, expected = summary.get("clicks"), summary["expected"]
+    from cryoglean.report.wording import say_expected
+
+    clicks = summary.get("clicks")
     if not clicks:
         return ""
     return (
         f"{clicks['clicks_found']} of {clicks['clicks']} clicks are among its {clicks['picks']} picks on "
-        f"{clicks['micrographs']} micrographs ({expected['per_micrograph']:g} expected on each: {expected['source']})"
+        f"{clicks['micrographs']} micrographs\n{say_expected(summary['expected'])}"
     )
 
 
@@ -236,10 +238,14 @@ def _say_rounds(summary: dict[str, Any], how: str) -> None:
     if summary.get("unlabelled") and not summary.get("patches"):
         micrographs = count_of(summary["unlabelled"], "unlabelled micrograph")
         print(f"the strategy {summary['strategy']} used {micrographs}")
-    elif not summary.get("unlabelled", True) and summary["strategy"] != "supervised":
+    elif not summary.get("unlabelled", True) and summary["strategy"] != "supervised" and not _is_sparse(summary):
         print(f"no unlabelled micrograph could be used: {summary['strategy']} is the supervised network here")
     for told in summary.get("rounds", ()):
         print(round_outcome(told, how))
+
+
+def _is_sparse(summary: dict[str, Any]) -> bool:
+    return summary.get("labels") == "sparse"
 
 
 _SAID = {"f1": "F1", "precision": "precision", "recall": "recall", "average_precision": "AP"}

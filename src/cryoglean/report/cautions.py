@@ -38,6 +38,12 @@ def _about_data(results: Results) -> Iterator[Notice]:
 
 
 def _about_numbers(results: Results) -> Iterator[Notice]:
+    if results.summary.get("clicks"):
+        yield Notice(
+            "Nothing is labelled completely, so nobody knows how many picks are wrong. Look at some of them; better, "
+            "label two micrographs completely and give them as --validation."
+        )
+        return
     found: dict[str, Any] = results.summary.get("validation") or {}
     truth, rows = int(found.get("truth") or 0), found.get("per_micrograph") or []
     if not int(found.get("picks") or 0):

@@ -61,6 +61,10 @@ def section(results: Results) -> Section | None:
 
 def _used(results: Results, used: int, how: str) -> str:
     strategy = results.summary.get("strategy", results.setting("strategy"))
+    if results.summary.get("labels") == "sparse":
+        clicked = count_of(len(results.summary.get("train", ())), "clicked micrograph")
+        more = f" and {count_of(used, 'micrograph')} without a click" if used else ""
+        return f"The strategy “{strategy}” looked at {clicked}{more}, where what is not clicked was not judged. {how}"
     if not used:
         return (
             f"No unlabelled micrograph could be used, so that the strategy “{strategy}” had nothing to learn from but "
@@ -133,7 +137,8 @@ def _charts(results: Results, taught: Sequence[Told]) -> Iterator[Picture]:
     counts = {int(told["round"]): list((told.get("particles") or {}).values()) for told in taught}
     counts = {number: one for number, one in counts.items() if len(one) >= _FEW_MICROGRAPHS}
     if counts:
-        labelled = [len(results.dataset.labels.on(name)) for name in results.summary.get("train", ())]
+        is_sparse = results.summary.get("labels") == "sparse"
+        labelled = [len(results.dataset.labels.on(name)) for name in results.summary.get("train", ()) if not is_sparse]
         medians = "; ".join(f"round {number} median {np.median(one):g}" for number, one in counts.items())
         yield Picture(
             "rounds_counts", to_png(draw_counts(counts, float(np.median(labelled)) if labelled else None)),

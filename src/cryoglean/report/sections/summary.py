@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cryoglean.report.cautions import find_cautions
 from cryoglean.report.results import Results
 from cryoglean.report.section import Block, Code, Fact, Facts, Section, Text
@@ -36,12 +38,28 @@ def _learnt(results: Results) -> str:
 
 
 def _facts(results: Results) -> Facts:
+    if clicks := results.summary.get("clicks"):
+        return _facts_of_clicks(results, clicks)
     found = results.summary.get("validation") or {}
     intervals = found.get("intervals") or {}
     names = {"f1": "F1", "precision": "Precision", "recall": "Recall", "average_precision": "Average precision"}
     scores = [Fact(label, decimals(found.get(name)), interval_of(intervals, name)) for name, label in names.items()]
     threshold = Fact("Threshold", decimals(results.threshold), "lowest score kept")
     return Facts((*scores, threshold))
+
+
+def _facts_of_clicks(results: Results, clicks: dict[str, Any]) -> Facts:
+    """What takes the place of scores where nothing is labelled completely."""
+    expected = results.summary.get("expected") or {}
+    low, high = expected.get("interval") or (None, None)
+    between = str(expected.get("source", "")) + ("" if low is None else f", 95 % interval {low:,.0f}–{high:,.0f}")
+    each = clicks["picks"] / max(clicks["micrographs"], 1)
+    return Facts((
+        Fact("Clicks found", f"{clicks['clicks_found']:,} of {clicks['clicks']:,}", "it learned from them"),
+        Fact("Expected a micrograph", f"{expected.get('per_micrograph', 0):,.0f}", between),
+        Fact("Picks a micrograph", f"{each:,.0f}", "at the threshold"),
+        Fact("Threshold", decimals(results.threshold), "lowest score kept"),
+    ))  # fmt: skip
 
 
 def _judged(results: Results) -> str:
