@@ -6,7 +6,8 @@
 
 Every line has the same clicks and the same two completely labelled validation micrographs, on which the threshold
 (Topaz: also the epoch) is chosen; `told a number` has no validation micrographs but the number of particles to one
-digit. `complete labels` has all labels of the clicked half: what to compare with. CPU-seconds of one thread.
+digit. `complete labels` has all labels of the clicked half: to compare with. `pu_pseudo` has two trainings, so that
+there are lines with twice the steps. CPU-seconds of one thread.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from cryoglean.settings import choose_settings
 
 RESULTS = Path(__file__).parent / "results" / "clicks.jsonl"
 STEPS = 200
+FLOOR = 5e-4  # lowest score kept: where unclicked is background, scores are low, and 0.02 would cut them off
 SETS = ("bgal", "apoferritin_k0.1", "simulated_globule", "simulated_tetramer")
 Row = dict[str, Any]
 
@@ -43,13 +45,14 @@ def train_on(where: Clicks, seed: int, folder: Path, **choice: Any) -> Row:
         where: the draw.
         seed: of the training.
         folder: to work in.
-        choice: `strategy`; `is_complete` for all labels; `has_validation`.
+        choice: `strategy`; `is_complete` for all labels; `has_validation`; `times` as many steps.
     """
     is_complete, has_validation = choice.get("is_complete", False), choice.get("has_validation", True)
     labels: dict[str, Any] = {"kind": "complete" if is_complete else "sparse"}
     if not has_validation:
         labels["per_micrograph"] = where.per_micrograph
-    fixed = {"strategy": choice["strategy"], "seed": seed, "labels": labels, "learn": {"steps": STEPS}}
+    learn = {"steps": STEPS * choice.get("times", 1)}
+    fixed = {"strategy": choice["strategy"], "seed": seed, "labels": labels, "learn": learn, "pick": {"floor": FLOOR}}
     run, started = Run(folder / "run"), time.process_time()
     train(where.dataset(is_complete=is_complete, has_validation=has_validation), choose_settings(fixed=fixed), run)
     seconds = time.process_time() - started
@@ -86,10 +89,12 @@ def _line(**choice: Any) -> Callable[[Clicks, int, Path], Row]:
 LINES: dict[str, Callable[[Clicks, int, Path], Row]] = {
     "unclicked is background": _line(strategy="supervised"),
     "nnpu": _line(strategy="nnpu"),
+    "nnpu, twice the steps": _line(strategy="nnpu", times=2),
     "ge_binomial": _line(strategy="ge_binomial"),
     "pu_pseudo": _line(strategy="pu_pseudo"),
     "pu_pseudo, told a number": _line(strategy="pu_pseudo", has_validation=False),
     "complete labels": _line(strategy="supervised", is_complete=True),
+    "complete labels, twice the steps": _line(strategy="supervised", is_complete=True, times=2),
     "Topaz GE-binomial": run_topaz,
 }
 
@@ -109,7 +114,7 @@ def main() -> None:
         if (not name.startswith("Topaz") if arguments.lines == "cryoglean" else name.startswith(arguments.lines))
     ]  # fmt: skip
     for seed, data, count, line in itertools.product(range(arguments.draws), arguments.sets.split(","), counts, chosen):
-        is_complete = line == "complete labels"
+        is_complete = line.startswith("complete labels")
         if (is_complete and count != counts[0]) or ("told" in line and count != 100):
             continue
         cell = (data, 0 if is_complete else count, seed, line)

@@ -12,7 +12,7 @@ from scipy.special import logit
 
 from cryoglean.counting import MOST, Expected
 from cryoglean.dataset import Dataset
-from cryoglean.errors import LabelsError
+from cryoglean.errors import LabelsError, RunError
 from cryoglean.estimating import Seen, count_seen, see
 from cryoglean.evaluate.calibration import fit_platt
 from cryoglean.io.micrographs import read_micrograph
@@ -136,7 +136,14 @@ class _Asked:
         return count_disc_pixels(radius) / self.pixels
 
 
+_LEARNED_FROM = (
+    " Beware: the network has learned from its own opinion of these micrographs, and the interval does not know that."
+)
+
+
 def _load(run: Run, judged: Sequence[str]) -> _Asked:
+    if run.summary().get("patches"):
+        raise RunError("it learned from patches, and has no micrographs to count on", where=run.folder)
     settings = read_settings(run.settings_file)
     dataset = Dataset.from_json(run.read_json(run.dataset_file), read_picks(run.labels_file))
     picker, _ = load_picker(run, settings.learn.precision)
@@ -187,7 +194,9 @@ def _ask_best_bin(asked: _Asked) -> Opinion | str:
     except LabelsError as error:
         return str(error)
     value = None if found.value is None else found.value * asked.pixels
-    return Opinion("best bin", "count", value, found.low * asked.pixels, found.high * asked.pixels, found.reason)
+    caution = _LEARNED_FROM if any(one["counts"] for one in asked.run.summary().get("rounds", ())) else ""
+    reason = f"{found.reason}{caution}"
+    return Opinion("best bin", "count", value, found.low * asked.pixels, found.high * asked.pixels, reason)
 
 
 def _ask_map(asked: _Asked) -> Opinion | str:

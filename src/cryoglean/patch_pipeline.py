@@ -175,8 +175,8 @@ def _summarise(task: Task, trained: Trained, dataset: Dataset, prior: float) -> 
     unlabelled = [name for name in held if not len(task.labels.on(name))]
     best = {name: _best_in_the_middle(trained.validation_picks.on(name), task, name) for name in held}
     chosen = _choose(np.array([best[name] for name in unlabelled]), prior)
-    found = sum(best[name] >= chosen.threshold for name in positive)
-    picks = sum(score >= chosen.threshold for score in best.values())
+    found = sum(0 < best[name] >= chosen.threshold for name in positive)
+    picks = sum(0 < score >= chosen.threshold for score in best.values())
     auc = measure_auc(task, trained.picker.network, [Region(name) for name in held])
     return {
         "unlabelled": len(task.unlabelled),
@@ -216,7 +216,12 @@ def _best_in_the_middle(picks: Picks, task: Task, name: str) -> float:
 
 def _choose(scores: np.ndarray[Any, np.dtype[np.float64]], prior: float) -> ChosenThreshold:
     """The threshold that leaves the expected share of unlabelled patches."""
-    rows = np.arange(len(scores), dtype=np.float64)
-    chosen = choose_by_count(Picks.of_one("patches", np.stack([rows, rows], axis=1), scores), prior * len(scores))
-    reason = f"So that {prior:.3g} of the {len(scores)} unlabelled patches held out are called particle, as expected."
+    seen = scores[scores > 0]  # a patch without a pick in its middle has no score
+    rows = np.arange(len(seen), dtype=np.float64)
+    expected = prior * len(scores)
+    chosen = choose_by_count(Picks.of_one("patches", np.stack([rows, rows], axis=1), seen), expected)
+    short = f", but only {len(seen)} have a pick in the middle" if len(seen) < round(expected) else ""
+    reason = (
+        f"So that {prior:.3g} of the {len(scores)} unlabelled patches held out are called particle, as expected{short}."
+    )
     return replace(chosen, reason=reason)

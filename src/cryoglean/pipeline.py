@@ -17,7 +17,14 @@ from cryoglean.learn.hardware import find_hardware
 from cryoglean.learn.loop import Tell
 from cryoglean.picks import Picks
 from cryoglean.prepare.split import Region
-from cryoglean.preparing import check_folds, choose_strategy, prepare_labelled, prepare_unlabelled, split_labelled
+from cryoglean.preparing import (
+    check_folds,
+    check_labels,
+    choose_strategy,
+    prepare_labelled,
+    prepare_unlabelled,
+    split_labelled,
+)
 from cryoglean.recipe import Trained, read_recipe, run_recipe
 from cryoglean.run import Run
 from cryoglean.settings import Settings
@@ -46,6 +53,7 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
     hardware = find_hardware(settings.learn.precision)
 
     recipe = read_recipe(choose_strategy(dataset, settings), settings.options)
+    check_labels(recipe.name, recipe.labels, settings)
     preparation, prepared = prepare_labelled(dataset, settings)
     split = split_labelled(dataset, settings)
     check_folds(split, prepared, dataset)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 
 from cryoglean.dataset import Dataset
-from cryoglean.errors import CryogleanError, LabelsError
+from cryoglean.errors import CryogleanError, LabelsError, SettingsError
 from cryoglean.io.micrographs import read_micrograph
 from cryoglean.learn.loop import Tell
 from cryoglean.micrograph import Micrograph
@@ -51,6 +51,31 @@ def choose_strategy(dataset: Dataset, settings: Settings) -> str:
     if settings.labels.kind == "sparse":
         return "pu_pseudo"
     return "recommended" if dataset.names("unlabelled") else "supervised"
+
+
+def check_labels(strategy: str, made_for: str, settings: Settings) -> None:
+    """Refuse wishes that only sparse labels can fulfil where labels are said to be complete.
+
+    Args:
+        strategy: its name.
+        made_for: the kind of labels that it is made for.
+        settings: see `Settings`.
+
+    Raises:
+        SettingsError: the strategy is for sparse labels, or a number of particles was given that nobody would ask for.
+    """
+    if settings.labels.kind == "sparse":
+        return
+    if made_for == "sparse":
+        raise SettingsError(
+            f"'{strategy}' is for labels that leave particles out, and these are said to be complete", where="strategy",
+            fix="Say --labels sparse, or choose another strategy.",
+        )  # fmt: skip
+    if settings.labels.per_micrograph is not None:
+        raise SettingsError(
+            "with complete labels the number of particles is known", where="--per-micrograph",
+            fix="Leave it out, or say --labels sparse.",
+        )  # fmt: skip
 
 
 def prepare_unlabelled(

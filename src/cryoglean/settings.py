@@ -201,7 +201,8 @@ class Settings(_Part):
     """Everything that decides a training, apart from the data."""
 
     strategy: str = "auto"
-    """A strategy card; `auto` is `recommended` where there are unlabelled micrographs, else `supervised`."""
+    """A strategy card; `auto` is `pu_pseudo` with sparse labels, else `recommended` where there are unlabelled
+    micrographs, else `supervised`."""
     options: Annotated[dict[str, Any], AfterValidator(_as_json)] = {}
     """What the strategy's own card asks for, such as variant=notes; see its page."""
     seed: Annotated[int, Field(ge=0, le=2**32)] = 0

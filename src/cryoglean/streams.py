@@ -246,6 +246,7 @@ def taught(
         choice = phase.task.settings.unlabelled
         learn = phase.task.settings.learn.model_copy(update={"batch": choice.batch})
         unlabelled = phase.unlabelled()
+        knowledge = _without_clicks(phase, unlabelled)
         ramp = weight if isinstance(weight, Ramp) else Ramp(weight)
 
         def draw(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Batch, ...]:
@@ -257,7 +258,7 @@ def taught(
             crops = phase.cut(unlabelled, learn, generator)
             network = teacher if teacher_is == "average" else student
             guess = _look(phase, network, crops, labeller.views)
-            guess, targets = _label(phase, labeller, guess)
+            guess, targets = _label(phase, labeller, guess, knowledge)
             batches = []
             for view in range(views):
                 images, mixed = _see(phase, crops, targets, look, generator)
@@ -268,6 +269,17 @@ def taught(
         return draw
 
     return start
+
+
+def _without_clicks(phase: Phase, unlabelled: tuple[LearnedMicrograph, ...]) -> Knowledge:
+    """What is known of the pixels that a teacher may label: the clicked particles are not among them."""
+    task, known = phase.task, phase.knowledge
+    if not task.is_sparse:
+        return known
+    clicked = float(sum(len(one.xy) for one in phase.labelled))
+    counted = max(sum(float((one.w > 0).sum()) for one in unlabelled) / task.stride**2, 1.0)
+    left_out = clicked * math.pi * (known.ring_diameters * known.particle_pixels) ** 2
+    return replace(known, density=max(known.density * (counted + left_out) - clicked, 0.0) / counted)
 
 
 def _see(
@@ -312,12 +324,12 @@ def _look(phase: Phase, network: nn.Module, crops: Crops, views: int) -> Guess:
 _MOMENTUM = 0.9
 
 
-def _label(phase: Phase, labeller: Labeller, guess: Guess) -> tuple[Guess, Targets]:
+def _label(phase: Phase, labeller: Labeller, guess: Guess, knowledge: Knowledge) -> tuple[Guess, Targets]:
     """Calibrate and select with states that are averaged over steps: one batch alone says little about a prior."""
     states = []
-    for place, fresh in enumerate(labeller.fit(guess.sample(), phase.knowledge)):
+    for place, fresh in enumerate(labeller.fit(guess.sample(), knowledge)):
         old = phase.memory.get(f"labeller.{place}", fresh)
         mixed = tuple(_MOMENTUM * before + (1 - _MOMENTUM) * now for before, now in zip(old, fresh, strict=True))
         phase.memory[f"labeller.{place}"] = mixed
         states.append(mixed)
-    return labeller.label(guess, states, phase.knowledge)
+    return labeller.label(guess, states, knowledge)

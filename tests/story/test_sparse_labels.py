@@ -196,6 +196,20 @@ def test_clicks_that_tell_nothing_are_refused_and_the_folder_is_free_for_a_numbe
     assert told == 0
 
 
+@pytest.mark.parametrize(
+    ("more", "said"), [(("--strategy", "nnpu"), "--labels sparse"), (("--per-micrograph", "25"), "--per-micrograph")]
+)
+def test_wishes_for_sparse_labels_are_refused_where_labels_are_complete(
+    more: tuple[str, str], said: str, easy_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["train", easy_data / "micrographs", "--picks", easy_data / "labels.csv", "--diameter-angstrom", 180]
+
+    assert run([*map(str, base), "--out", str(tmp_path / "run"), *more]) != 0
+
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_completely_labelled_validation_says_how_many_there_are_and_judges(
     easy_data: Path, clicks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -72,8 +72,8 @@ class Choice:
     """How to learn."""
 
     strategy: str | None = None
-    """A strategy; see `cryoglean list strategies`. By default `recommended` where there are unlabelled micrographs,
-    else `supervised`."""
+    """A strategy; see `cryoglean list strategies`. By default `pu_pseudo` with --labels sparse, `recommended`
+    where there are unlabelled micrographs, else `supervised`."""
     labels: Literal["complete", "sparse"] | None = None
     """Whether --picks holds every particle of its micrographs (`complete`, the default) or some of them (`sparse`):
     then what is not clicked is not taken for background."""

@@ -57,17 +57,6 @@ def platt() -> Calibrator:
     return Calibrator("platt", fit, lambda p, state: torch.sigmoid(state[0] * to_logit(p) + state[1]))
 
 
-def platt_or_prior() -> Calibrator:
-    """`platt` where held-out labels are known, else `prior_match`."""
-    fitted, matched = platt(), prior_match()
-
-    def fit(sample: Tensor, knowledge: Knowledge) -> State:
-        is_known = knowledge.known is not None and len(knowledge.known) > 0
-        return fitted.fit(sample, knowledge) if is_known else (1.0, *matched.fit(sample, knowledge))
-
-    return Calibrator("platt_or_prior", fit, fitted.apply)
-
-
 def prior_match(*, by_entropy: bool = False) -> Calibrator:
     """Move all logits so that the mean is the expected share of particle.
 

@@ -12,7 +12,10 @@ from cryoglean.clicks import clicked
 from cryoglean.counting import choose_by_count
 from cryoglean.picks import Picks
 from cryoglean.prepare.split import Region
-from cryoglean.streams import Batch, Phase
+from cryoglean.pseudo.labeller import Labeller
+from cryoglean.pseudo.select import Selector
+from cryoglean.streams import Batch, Phase, taught
+from cryoglean.targets import Targets
 from cryoglean.task import Task
 
 NOBODY = nn.Identity()
@@ -115,3 +118,25 @@ def test_a_threshold_by_count_stays_within_what_there_is(expected: float, kept: 
 
 def test_without_a_pick_the_threshold_is_said_to_be_a_guess() -> None:
     assert "guess" in choose_by_count(Picks.empty(("a",)), 5).reason
+
+
+def test_of_unjudged_pixels_fewer_are_particles_the_more_are_clicked(make_phase: Callable[..., Phase]) -> None:
+    """Three particles are clicked; where no more than those are expected, nothing is left to call particle."""
+    phase = make_phase()
+    phase = replace(phase, task=as_sparse(phase), unlabelled=lambda: ())
+    task = phase.task
+    clicked = replace(phase, unlabelled=lambda: (task.unlearned(task.prepared["seen"]),))
+    seen: list[float] = []
+    spy = Labeller(1, (), Selector("spy", lambda guess, _state, knowledge: (
+        seen.append(knowledge.density), Targets(guess.probability, guess.valid))[1]))  # fmt: skip
+
+    pixels = float(task.learnable(task.prepared["seen"]).sum()) / task.stride**2
+    for expected in (3, 6):
+        density = expected / pixels
+        one = replace(clicked, knowledge=replace(clicked.knowledge, density=density))
+        network = nn.AvgPool2d(2)
+        taught(spy, look="plain")(one)(network, network, 9)
+
+    few, more = (density * pixels for density in seen)
+    assert few == pytest.approx(0, abs=0.2)
+    assert more == pytest.approx(3, abs=0.3)

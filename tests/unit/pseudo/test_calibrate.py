@@ -15,7 +15,6 @@ from cryoglean.pseudo.calibrate import (
     find_shift,
     fit_platt,
     platt,
-    platt_or_prior,
     prior_match,
     sharpen,
     sharpen_by,
@@ -329,14 +328,3 @@ def test_one_view_has_no_spread_and_only_valid_pixels_are_pooled() -> None:
 
     assert float(guess.spread.max()) == 0
     assert guess.sample().tolist() == pytest.approx([0.7])
-
-
-def test_platt_or_prior_is_the_one_where_labels_are_held_out_and_the_other_where_none_are() -> None:
-    sample = torch.linspace(0.05, 0.95, 200)
-    known = torch.stack([sample, (sample > 0.7).float()], dim=1)
-    alone, judged = Knowledge(0.001, 10.0), Knowledge(0.001, 10.0, known=known)
-    step = platt_or_prior()
-
-    assert step.fit(sample, judged) == platt().fit(sample, judged)
-    matched = step.apply(sample, step.fit(sample, alone))
-    assert float(matched.mean()) == pytest.approx(alone.soft_share, abs=1e-3)
