@@ -176,7 +176,7 @@ def test_online_targets_lie_on_the_varied_picture_and_mirrored_ones_beside_it(tm
     toy = make_toy(0)
     task = make_task(toy, 0, tmp_path)
     network = run_recipe(read_recipe("supervised", {}), task).picker.network
-    phase = Phase(task, labelled=(), unlabelled=tuple(task.unlearned(one) for one in task.unlabelled.values()))
+    phase = Phase(task, labelled=(), unlabelled=lambda: tuple(map(task.unlearned, task.unlabelled.values())))
     draw = taught(Labeller(1), losses=("mse",), look="varied")(phase)
     batches = [batch for step in range(300, 350, 10) for batch in draw(network, network, step)]
     with torch.no_grad():
