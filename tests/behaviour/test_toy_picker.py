@@ -167,8 +167,12 @@ def test_a_round_of_soft_calibrated_labels_is_not_worse_than_none(scores: Scores
     assert scores["soft", 8].mean() >= scores["supervised", 8].mean() - 0.03, scores
 
 
-def test_hard_uncalibrated_labels_are_not_better_than_soft_calibrated_ones(scores: Scores) -> None:
-    assert scores["hard", 8].mean() <= scores["soft", 8].mean() + 0.02, scores
+def test_of_a_teacher_that_works_hard_labels_are_not_better_than_soft_ones(scores: Scores) -> None:
+    """Of one that fails they are (docs/log.md, 2026-11-23): soft targets keep its doubt, hard ones at .5 drop it."""
+    works = scores["supervised", 8] >= 0.3
+
+    assert works.any(), scores
+    assert scores["hard", 8][works].mean() <= scores["soft", 8][works].mean() + 0.02, scores
 
 
 def test_online_targets_lie_on_the_varied_picture_and_mirrored_ones_beside_it(tmp_path: Path) -> None:
