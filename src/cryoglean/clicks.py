@@ -49,7 +49,7 @@ def clicked(losses: tuple[str, ...] = ("nnpu",), *, prior_times: float = 1.0, we
     return start
 
 
-def _with_prior(phase: Phase, times: float = 1.0, everyone: tuple[LearnedMicrograph, ...] = ()) -> LossSettings:
+def _with_prior(phase: Phase, times: float, everyone: tuple[LearnedMicrograph, ...]) -> LossSettings:
     """The loss settings, the share of particle among unjudged pixels filled in: what is clicked is taken off.
 
     (pi - c) / (1 - c), where c is the share of clicked pixels (Elkan 2008, doi:10.1145/1401890.1401920, section 2).

@@ -96,7 +96,7 @@ def micrograph_pixels(task: Task) -> float:
 def unjudged_names(task: Task) -> list[str]:
     """The clicked micrographs, and unlabelled ones up to 24 in all."""
     clicked = sorted(set(task.split.train))
-    return [*clicked, *sorted(set(task.unlabelled))][: max(MOST, len(clicked))]
+    return [*clicked, *sorted(task.unlabelled)][: max(MOST, len(clicked))]
 
 
 def pick_unjudged(picker: Picker, task: Task) -> Picks:

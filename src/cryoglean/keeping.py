@@ -15,6 +15,7 @@ from cryoglean.dataset import Dataset
 from cryoglean.durable import append_json_line, write_file_atomically, write_text_atomically
 from cryoglean.environment import describe_environment
 from cryoglean.errors import RunError
+from cryoglean.evaluate.threshold import ChosenThreshold
 from cryoglean.io.picks import read_picks, write_picks
 from cryoglean.learn.checkpoint import save_tensors
 from cryoglean.learn.hardware import Hardware
@@ -24,6 +25,7 @@ from cryoglean.prepare.tiles import LearnedMicrograph
 from cryoglean.recipe import Trained
 from cryoglean.run import Run
 from cryoglean.settings import Settings, read_settings
+from cryoglean.task import Task
 
 _EXAMPLES = 3
 
@@ -64,6 +66,21 @@ def set_free(run: Run) -> None:
     shutil.rmtree(run.checkpoint_folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # not empty: it holds things that are not ours
         run.folder.rmdir()
+
+
+def describe_outcome(task: Task, trained: Trained, chosen: ChosenThreshold) -> dict[str, Any]:
+    """What the summary of every training says, whatever it was judged by."""
+    return {
+        "labels": task.settings.labels.kind,
+        "rounds": list(trained.rounds),
+        "gate": trained.gate,
+        "threshold": chosen.threshold,
+        "threshold_rule": chosen.rule,
+        "threshold_reason": chosen.reason,
+        "best_step": trained.best_step,
+        "particles_are_dark": task.preparation.particles_are_dark,
+        "train": list(task.split.train),
+    }
 
 
 def keep(run: Run, trained: Trained, summary: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from cryoglean.errors import PicksError, SettingsError
 from cryoglean.evaluate.threshold import ChosenThreshold
 from cryoglean.io.patches import Patches
 from cryoglean.judging import measure_auc
-from cryoglean.keeping import is_done, keep, set_up, tell_all
+from cryoglean.keeping import describe_outcome, is_done, keep, set_up, tell_all
 from cryoglean.learn.hardware import Hardware, find_hardware
 from cryoglean.learn.loop import Tell
 from cryoglean.picks import Picks
@@ -27,6 +27,7 @@ from cryoglean.prepare.contrast import measure_contrast
 from cryoglean.prepare.normalize import Preparation, Prepared
 from cryoglean.prepare.patch_pictures import prepare_patches
 from cryoglean.prepare.split import Region, Split
+from cryoglean.preparing import start_preparation
 from cryoglean.recipe import Recipe, Trained, read_recipe, run_recipe
 from cryoglean.run import Run
 from cryoglean.settings import Settings
@@ -131,10 +132,7 @@ def _prepare(
             fix=f"Give at least {_FEWEST} of each; better hundreds.",
         )  # fmt: skip
     choice = settings.prepare
-    preparation = Preparation(
-        dataset.diameter_angstrom, choice.particle_pixels, choice.high_pass_diameters, choice.clip,
-        particles_are_dark=choice.contrast == "dark",
-    )  # fmt: skip
+    preparation = start_preparation(dataset, settings)
     size = dataset.pixel_size_angstrom or 1.0
     positive, unlabelled = prepare_patches(patches.positive, patches.unlabelled, preparation, size)
     if choice.contrast == "auto":
@@ -179,16 +177,9 @@ def _summarise(task: Task, trained: Trained, dataset: Dataset, prior: float) -> 
     picks = sum(0 < score >= chosen.threshold for score in best.values())
     auc = measure_auc(task, trained.picker.network, [Region(name) for name in held])
     return {
+        **describe_outcome(task, trained, chosen),
         "unlabelled": len(task.unlabelled),
         "expected": {"per_micrograph": prior, "source": "user"},
-        "labels": "sparse",
-        "rounds": list(trained.rounds),
-        "gate": trained.gate,
-        "threshold": chosen.threshold,
-        "threshold_rule": chosen.rule,
-        "threshold_reason": chosen.reason,
-        "best_step": trained.best_step,
-        "particles_are_dark": task.preparation.particles_are_dark,
         "train": list(dataset.names("train")),
         "validation_on": [],
         "is_cross_validated": False,

@@ -11,8 +11,8 @@ from cryoglean.dataset import Dataset
 from cryoglean.errors import LabelsError
 from cryoglean.estimating import drop_halves, estimate_particles
 from cryoglean.evaluate.score import evaluate_picks
-from cryoglean.evaluate.threshold import ChosenThreshold, choose_threshold
-from cryoglean.keeping import is_done, keep, keep_pseudo_labels, set_free, set_up, tell_all
+from cryoglean.evaluate.threshold import choose_threshold
+from cryoglean.keeping import describe_outcome, is_done, keep, keep_pseudo_labels, set_free, set_up, tell_all
 from cryoglean.learn.hardware import find_hardware
 from cryoglean.learn.loop import Tell
 from cryoglean.picks import Picks
@@ -120,7 +120,7 @@ def _summarise(task: Task, trained: Trained) -> dict[str, object]:
     chosen = choose_threshold(trained.validation_picks, truth, rules, rule=task.settings.pick.cut)
     found = evaluate_picks(trained.validation_picks, truth, rules, threshold=chosen.threshold)
     judged = {"validation_on": list(names), "is_cross_validated": bool(task.split.folds), "validation": found.to_json()}
-    return {**_describe(task, trained, chosen), **judged}
+    return {**describe_outcome(task, trained, chosen), **judged}
 
 
 def _count(task: Task, trained: Trained, expected: Expected) -> dict[str, object]:
@@ -131,19 +131,5 @@ def _count(task: Task, trained: Trained, expected: Expected) -> dict[str, object
     chosen = choose_by_count(picks, expected.density * pixels)
     judged = {"validation_on": [], "is_cross_validated": False, "validation": None}
     return {
-        **_describe(task, trained, chosen), **judged, "clicks": summarise_clicks(task, picks, chosen.threshold)
+        **describe_outcome(task, trained, chosen), **judged, "clicks": summarise_clicks(task, picks, chosen.threshold)
     }  # fmt: skip
-
-
-def _describe(task: Task, trained: Trained, chosen: ChosenThreshold) -> dict[str, object]:
-    return {
-        "labels": task.settings.labels.kind,
-        "rounds": list(trained.rounds),
-        "gate": trained.gate,
-        "threshold": chosen.threshold,
-        "threshold_rule": chosen.rule,
-        "threshold_reason": chosen.reason,
-        "best_step": trained.best_step,
-        "particles_are_dark": task.preparation.particles_are_dark,
-        "train": list(task.split.train),
-    }

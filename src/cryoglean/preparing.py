@@ -18,6 +18,15 @@ from cryoglean.settings import Settings
 _STRAY_SHARE = 0.1
 
 
+def start_preparation(dataset: Dataset, settings: Settings) -> Preparation:
+    """What micrographs go through, before the labels were asked whether particles are dark or light."""
+    choice = settings.prepare
+    return Preparation(
+        dataset.diameter_angstrom, choice.particle_pixels, choice.high_pass_diameters, choice.clip,
+        particles_are_dark=choice.contrast == "dark",
+    )  # fmt: skip
+
+
 def prepare_labelled(dataset: Dataset, settings: Settings) -> tuple[Preparation, Mapping[str, Prepared]]:
     """Fit the preparation on the train micrographs, and apply it to those and the validation ones.
 
@@ -25,11 +34,7 @@ def prepare_labelled(dataset: Dataset, settings: Settings) -> tuple[Preparation,
         MicrographError: one of them can't be used.
         LabelsError: the labels do not say whether particles are dark or light, or lie outside the micrographs.
     """
-    choice = settings.prepare
-    preparation = Preparation(
-        dataset.diameter_angstrom, choice.particle_pixels, choice.high_pass_diameters, choice.clip,
-        particles_are_dark=choice.contrast == "dark",
-    )  # fmt: skip
+    choice, preparation = settings.prepare, start_preparation(dataset, settings)
     prepared: dict[str, Prepared] = {}
     for name in dataset.names("train", "validation"):  # one raw micrograph in memory at a time
         micrograph = read_micrograph(dataset.paths[name], dataset.pixel_size_angstrom)
