@@ -1,7 +1,7 @@
 """Picking from clicks: cryoglean's strategies and Topaz on the same clicks, the same validation, the same run.
 
-    python benchmarks/clicks.py --sets bgal --counts 20,100,500 --draws 5 --lines cryoglean   # resumable
-    make topaz && python benchmarks/clicks.py --sets bgal --draws 2 --lines Topaz
+    make topaz && python benchmarks/clicks.py --sets bgal --counts 20,100,500 --draws 5       # resumable
+    python benchmarks/clicks.py --sets bgal --draws 2 --lines nnpu "Topaz GE-binomial"
     python benchmarks/write_clicks.py                                                        # docs/clicks.md
 
 Every line has the same clicks and the same two completely labelled validation micrographs, on which the threshold
@@ -105,15 +105,13 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--counts", default="20,100,500", help=f"{HUMAN}: the clicks of a person")
     parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--lines", default="cryoglean", help="`cryoglean`, or the beginning of a line's name")
+    parser.add_argument("--lines", nargs="+", default=list(LINES), choices=list(LINES), metavar="LINE")
+    parser.add_argument("--first-draw", type=int, default=0)
     arguments = parser.parse_args()
     done = {(row["set"], row["clicks"], row["seed"], row["line"]) for row in read_json_lines(RESULTS)}
     counts = [int(text) for text in arguments.counts.split(",")]
-    chosen = [
-        name for name in LINES
-        if (not name.startswith("Topaz") if arguments.lines == "cryoglean" else name.startswith(arguments.lines))
-    ]  # fmt: skip
-    for seed, data, count, line in itertools.product(range(arguments.draws), arguments.sets.split(","), counts, chosen):
+    draws = range(arguments.first_draw, arguments.draws)
+    for seed, data, count, line in itertools.product(draws, arguments.sets.split(","), counts, arguments.lines):
         is_complete = line.startswith("complete labels")
         if (is_complete and count != counts[0]) or ("told" in line and count != 100):
             continue

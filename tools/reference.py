@@ -25,6 +25,7 @@ NOTE = "<!-- Written by `make docs` (tools/reference.py); edit the docstrings in
 _KIND_TITLES = {
     "strategies": "Strategies", "formats": "Formats of picks", "images": "Formats of micrographs",
     "models": "Models", "losses": "Losses", "sections": "Sections of the report",
+    "checks": "Checks of the doctor",
 }  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def commands_page() -> str:
     """Every command with its options."""
     text = make_app().generate_docs(output_format="markdown", recursive=True)
     body = text.split("## Table of Contents", maxsplit=1)[1].split("## cryoglean", maxsplit=1)[1]
-    codes = "Exit codes: 0 done, 1 a clear error, 2 wrong usage, 130 interrupted."
+    codes = "Exit codes: 0 done, 1 a clear error, 2 wrong usage, 3 the doctor found something, 130 interrupted."
     return f"{codes}\n\n## cryoglean{body}"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cryoglean.dataset import LabelFiles, ParticleSize
+from cryoglean.doctor.diagnosis import diagnose_training
 from cryoglean.evaluate.score import Evaluation, Rules, evaluate_picks
 from cryoglean.gather import gather_dataset
 from cryoglean.io.micrographs import find_micrographs, read_micrograph
@@ -54,7 +55,9 @@ def train(
     files = labels if isinstance(labels, LabelFiles) else LabelFiles(Path(labels))
     particle = size if isinstance(size, ParticleSize) else ParticleSize(float(size))
     dataset, _ = gather_dataset(_listed(micrographs), particle, files)
-    return train_dataset(dataset, chosen, Run(Path(out)), resumes=True)
+    run = train_dataset(dataset, chosen, Run(Path(out)), resumes=True)
+    diagnose_training(run)
+    return run
 
 
 def pick(

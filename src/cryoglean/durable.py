@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def write_file_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -64,6 +67,17 @@ def read_json_lines(path: Path) -> Iterator[Any]:
         for line in file:
             if line.endswith("\n"):
                 yield json.loads(line)
+
+
+def write_arrays_atomically(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Replace a `.npz` file of arrays by name at once; see `write_file_atomically`."""
+    import numpy as np
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+    write_file_atomically(path, write)
 
 
 def _write_text(path: Path, text: str) -> None:

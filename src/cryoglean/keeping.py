@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryoglean.dataset import Dataset
-from cryoglean.durable import append_json_line, write_file_atomically, write_text_atomically
+from cryoglean.durable import append_json_line, write_arrays_atomically, write_text_atomically
 from cryoglean.environment import describe_environment
 from cryoglean.errors import RunError
 from cryoglean.evaluate.threshold import ChosenThreshold
@@ -101,12 +100,7 @@ def keep_pseudo_labels(run: Run, number: int, micrographs: Sequence[LearnedMicro
         arrays[f"{one.name}/image"] = ((one.image.numpy() + 5) * 25.5).clip(0, 255).astype(np.uint8)
         arrays[f"{one.name}/y"] = (one.y.numpy() * 255).round().astype(np.uint8)
         arrays[f"{one.name}/w"] = (one.w.numpy() * 255).round().astype(np.uint8)
-    write_file_atomically(run.pseudo_labels_file(number), lambda temporary: _save_arrays(temporary, arrays))
-
-
-def _save_arrays(path: Path, arrays: dict[str, NDArray[np.uint8]]) -> None:
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    write_arrays_atomically(run.pseudo_labels_file(number), arrays)
 
 
 def tell_all(run: Run, tell: Tell | None) -> Tell:

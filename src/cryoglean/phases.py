@@ -75,8 +75,9 @@ def run_phase(task: Task, branch: Branch, plan: Plan) -> Fit:
     learn, start = task.settings.learn, choose_start(task.settings)
     task.tell({"event": "phase", "phase": branch.name, "steps": learn.steps, "start": start})
     how = LoopPlan(
-        task.tell, validate, branch.name, file, task.resumes, keeps_best=not task.split.folds, memory=within.memory
-    )
+        task.tell, validate, branch.name, file, task.resumes, keeps_best=not task.split.folds, memory=within.memory,
+        watch=task.settings.monitor,
+    )  # fmt: skip
     fitted = fit(network, join_streams(within, plan.streams), learn, task.hardware, how)
     if done is not None and file is not None:
         facts = {"best_step": fitted.best_step, "best_score": fitted.best_score}

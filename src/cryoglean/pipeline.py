@@ -8,6 +8,7 @@ from functools import partial
 
 from cryoglean.counting import Expected, choose_by_count, expect_particles, pick_unjudged, summarise_clicks
 from cryoglean.dataset import Dataset
+from cryoglean.doctor.diagnosis import Watcher
 from cryoglean.errors import LabelsError
 from cryoglean.estimating import drop_halves, estimate_particles
 from cryoglean.evaluate.score import evaluate_picks
@@ -51,6 +52,7 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
         return run
     started = (time.monotonic(), time.process_time())
     hardware = find_hardware(settings.learn.precision)
+    listener = Watcher(settings, dataset, tell_all(run, tell))
 
     recipe = read_recipe(choose_strategy(dataset, settings), settings.options)
     check_labels(recipe.name, recipe.labels, settings)
@@ -58,7 +60,7 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
     split = split_labelled(dataset, settings)
     check_folds(split, prepared, dataset)
     task = Task(
-        settings, hardware, preparation, prepared, dataset.labels, split, tell=tell_all(run, tell),
+        settings, hardware, preparation, prepared, dataset.labels, split, tell=listener,
         checkpoint_folder=run.checkpoint_folder, resumes=resumes, keep_examples=partial(keep_pseudo_labels, run),
     )  # fmt: skip
     if _is_judged(task):

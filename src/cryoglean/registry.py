@@ -18,6 +18,7 @@ _FOLDERS = {
     "models": "cryoglean.models",
     "losses": "cryoglean.losses",
     "sections": "cryoglean.report.sections",
+    "checks": "cryoglean.doctor.checks",
 }
 
 

@@ -68,6 +68,16 @@ class Run:
         return self.folder / "prior.json"
 
     @property
+    def findings_file(self) -> Path:
+        """`findings.json`: what the doctor found, the worst first; see `cryoglean.finding`."""
+        return self.folder / "findings.json"
+
+    @property
+    def findings_pictures_file(self) -> Path:
+        """`findings.npz`: pictures of what was found, as `check/caption` -> (y, x) values."""
+        return self.folder / "findings.npz"
+
+    @property
     def validation_picks_file(self) -> Path:
         """`picks/validation.csv`: every pick on the validation micrographs down to the lowest score kept."""
         return self.folder / "picks" / "validation.csv"
@@ -122,7 +132,7 @@ class Run:
         latest: dict[tuple[Any, ...], dict[str, Any]] = {}
         for place, event in enumerate(read_json_lines(self.events_file)):
             if kind is None or event.get("event") == kind:
-                is_repeatable = event.get("event") in ("step", "validation")
+                is_repeatable = event.get("event") in ("step", "validation", "monitor")
                 latest[(event.get("event"), event.get("phase"), event["step"] if is_repeatable else place)] = event
         return list(latest.values())
 

@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from cryoglean.learn.agreement import measure_agreement
+from cryoglean.learn.inspection import OF_PERSONS, UNLABELLED_WEIGHT
 from cryoglean.learn.loop import Objective
 from cryoglean.learn.predict import predict_crops
 from cryoglean.learn.schedule import ramp_up
@@ -141,21 +143,27 @@ def join_streams(phase: Phase, streams: tuple[Stream, ...]) -> Objective:
     draws = [stream(phase) for stream in streams]
     task, settings = phase.task, phase.task.settings.loss
 
-    def objective(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Tensor, dict[str, float]]:
+    def objective(
+        student: nn.Module, teacher: nn.Module, micro_step: int
+    ) -> tuple[dict[str, Tensor], dict[str, float]]:
         batches = [batch for draw in draws for batch in draw(student, teacher, micro_step)]
         images = torch.cat([batch.images for batch in batches])
         with task.hardware.precision():
             logits = student(task.hardware.send(images)).float()
-        terms: list[Tensor] = []
+        terms: dict[str, Tensor] = {}
         facts: dict[str, float] = {}
+        kept = phase.memory.get(UNLABELLED_WEIGHT, (1.0,))[0]  # less than 1 after a roll-back
         for batch, said in zip(batches, logits.split([len(batch.images) for batch in batches]), strict=True):
             value, each = add_losses(
                 said, batch.targets.to(task.hardware.device), batch.losses, batch.settings or settings
             )
-            terms.append(batch.weight * value)
+            weight = batch.weight * (1.0 if batch.name in OF_PERSONS else kept)
+            terms[batch.name] = terms[batch.name] + weight * value if batch.name in terms else weight * value
             prefix = "" if batch.name == "labelled" else f"{batch.name}."
             facts |= {f"{prefix}{name}": number for name, number in {**each, **batch.facts}.items()}
-        return torch.stack(terms).sum(), facts
+            if batch.name not in OF_PERSONS and micro_step % _AGREEMENT_EVERY == 0:
+                facts |= {f"{prefix}{name}": number for name, number in measure_agreement(said, batch.targets).items()}
+        return terms, facts
 
     return objective
 
@@ -322,6 +330,7 @@ def _look(phase: Phase, network: nn.Module, crops: Crops, views: int) -> Guess:
 
 
 _MOMENTUM = 0.9
+_AGREEMENT_EVERY = 10  # micro-steps
 
 
 def _label(phase: Phase, labeller: Labeller, guess: Guess, knowledge: Knowledge) -> tuple[Guess, Targets]:

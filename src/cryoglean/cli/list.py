@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["strategies", "formats", "models", "losses", "presets", "molecules", "definitions", "settings"]
+Kind = Literal["strategies", "formats", "models", "losses", "checks", "presets", "molecules", "definitions", "settings"]
 
 
 def list_command(kind: Kind, *, json: bool = False) -> int:

@@ -1,6 +1,6 @@
 """The door: which commands there are, and what an error looks like from outside.
 
-Exit codes: 0 done, 1 a clear error, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 a clear error, 2 wrong usage, 3 the doctor found something, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ _COMMANDS = {
     "pick": "Pick micrographs with a trained run.",
     "evaluate": "Compare picks with the truth.",
     "report": "Make the report page of a run.",
+    "doctor": "Find why picking fails, with evidence and settings that mend it.",
     "prior": "Say how many particles a micrograph holds, by every source of a run that can tell.",
-    "list": "List strategies, formats, models, losses, presets, molecules, definitions or settings.",
+    "list": "List strategies, formats, models, losses, checks, presets, molecules, definitions or settings.",
     "show": "Draw a micrograph with its picks, or patches with a particle beside unlabelled ones.",
 }
 _HELP = "Label a handful of cryo-EM micrographs, and it picks the rest.\n\nStart with `cryoglean demo`."

@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from cryoglean.health import LONGEST_STEP
+
 _SECONDS_BETWEEN_LINES = 15.0
 
 
@@ -77,16 +79,35 @@ def watching_training(*, quiet: bool) -> Iterator[Callable[[dict[str, Any]], Non
                 note["text"] = f"validation AP {event['average_precision']:.3f}"
             elif event["event"] == "step" and phase in counters:
                 counters[phase].advance(note["text"] or f"loss {event['loss']:.3f}", event["step"])
+            elif event["event"] == "monitor":
+                note["text"] = _in_numbers(event, note["text"])
             elif said := _in_words(event, has_folds=any(name.startswith("fold-") for name in counters)):
                 console.print(said, markup=False, highlight=False, soft_wrap=True)
 
         yield tell
 
 
+def _in_numbers(event: dict[str, Any], before: str) -> str:
+    """The note of a bar after a look into a step: validation, then how long steps are and what unlabelled crops do."""
+    kept = before.split("; ")[0] if before.startswith("validation") else ""
+    ratio = float(event["update_ratio"])
+    parts = [kept, f"update {ratio:.0e}{' (too long)' if ratio > LONGEST_STEP else ''}"]
+    if "unlabelled_share" in event:
+        parts.append(f"unlabelled pull {event['unlabelled_share']:.1f}")
+    return "; ".join(filter(None, parts))
+
+
 def _in_words(event: dict[str, Any], *, has_folds: bool) -> str:
     """A line for an event that comes once; empty for others."""
     from cryoglean.report.wording import round_outcome, say_expected, some_of
 
+    if event["event"] == "finding":
+        return f"{event['severity']}: {event['symptom']}. {event['remedy']}"
+    if event["event"] == "rolled_back":
+        return (
+            f"warning: validation fell from {event['best']:.3f} to {event['average_precision']:.3f}; "
+            f"going on from step {event['to_step']}, unlabelled crops weigh {event['unlabelled_weight']:g} from now on"
+        )
     if event["event"] == "round":
         return round_outcome(event, "by cross-validation" if has_folds else "on validation")
     if event["event"] == "prior":

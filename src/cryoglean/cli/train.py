@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from cryoglean.dataset import LabelFiles, ParticleSize
 from cryoglean.errors import SettingsError
+from cryoglean.finding import Finding
 from cryoglean.registry import check_cards
 from cryoglean.settings import Effort, Settings
 from cryoglean.settings import choose_settings as resolve_choice
@@ -81,8 +83,11 @@ class Choice:
     """About how many particles a micrograph holds, for sparse labels without complete --validation."""
     effort: Effort = "standard"
     """How much time to take."""
-    seed: int = 0
-    """Seed of every random choice."""
+    settings: Path | None = None
+    """A settings file, such as `settings.yaml` of a run or what `cryoglean doctor --fix` writes; over effort and
+    preset, below the other options."""
+    seed: int | None = None
+    """Seed of every random choice; by default 0."""
     init: Literal["general", "random"] | None = None
     """First weights: `general` ones, learned from simulated molecules, or `random` ones; by default general where
     they fit."""
@@ -115,6 +120,7 @@ def train_command(
     """
     from cryoglean.cli.main import print_json
     from cryoglean.cli.progress import watching_training
+    from cryoglean.doctor.diagnosis import diagnose_training
     from cryoglean.gather import gather_dataset, gather_patches
     from cryoglean.learn.patches_file import is_patches_file
     from cryoglean.patch_pipeline import train_from_patches
@@ -132,6 +138,7 @@ def train_command(
         _say_missing(missing)
         with watching_training(quiet=quiet or json) as tell:
             train(dataset, settings, run, tell=tell, resumes=resume)
+        say_diagnosis(run.folder, diagnose_training(run), is_quiet=quiet or json)
     summary = run.summary()
     if json:
         print_json(summary)
@@ -142,15 +149,26 @@ def train_command(
 
 def choose_settings(choice: Choice) -> Settings:
     """The settings that the options ask for; see `cryoglean.settings.choose_settings`."""
-    fixed: dict[str, Any] = {"seed": choice.seed} | ({"strategy": choice.strategy} if choice.strategy else {})
+    fixed: dict[str, Any] = {} if choice.seed is None else {"seed": choice.seed}
+    fixed |= {"strategy": choice.strategy} if choice.strategy else {}
     if choice.init:
         fixed["learn"] = {"start": choice.init}
     told = {"kind": choice.labels, "per_micrograph": choice.per_micrograph}
     if any(told.values()):
         fixed["labels"] = {name: value for name, value in told.items() if value is not None}
-    settings = resolve_choice(choice.effort, choice.preset, fixed, choice.set)
+    settings = resolve_choice(choice.effort, choice.preset, fixed, choice.set, choice.settings)
     check_cards(settings)
     return settings
+
+
+def say_diagnosis(folder: Path, findings: Sequence[Finding], *, is_quiet: bool) -> None:
+    """What the doctor found without looking at micrographs again, on standard error; notes are left out."""
+    console = Console(stderr=True, soft_wrap=True, quiet=is_quiet)
+    serious = [one for one in findings if one.severity != "note"]
+    for one in serious:
+        console.print(f"{one.severity}: {one.symptom}. {one.remedy}", markup=False, highlight=False)
+    if serious:
+        console.print(f"more: cryoglean doctor {folder} --fix mended.yaml", markup=False, highlight=False)
 
 
 def _say_missing(missing: dict[Path, tuple[str, ...]]) -> None:

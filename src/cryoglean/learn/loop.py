@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cryoglean.errors import RunError
+from cryoglean.health import has_collapsed
 from cryoglean.learn.checkpoint import (
     load_tensors,
     pack_network,
@@ -22,15 +23,16 @@ from cryoglean.learn.checkpoint import (
     unpack_optimizer,
 )
 from cryoglean.learn.hardware import Hardware
+from cryoglean.learn.inspection import UNLABELLED_WEIGHT, Inspection, has_unlabelled
 from cryoglean.learn.schedule import learning_rate
 from cryoglean.learn.teacher import AveragedNetwork
-from cryoglean.settings import LearnSettings
+from cryoglean.settings import LearnSettings, MonitorSettings
 
 Tell = Callable[[dict[str, Any]], None]
 """Is told what happens: one JSON-like mapping an event."""
 
-Objective = Callable[[nn.Module, nn.Module, int], tuple[Tensor, dict[str, float]]]
-"""(student, averaged teacher, micro-step) -> what to make small, and numbers worth telling.
+Objective = Callable[[nn.Module, nn.Module, int], tuple[dict[str, Tensor], dict[str, float]]]
+"""(student, averaged teacher, micro-step) -> terms whose sum is made small, by stream, and numbers worth telling.
 
 The micro-step alone decides the batch, so that a resumed training sees the same batches as an unbroken one. Only the
 networks may run in lower precision: a crop's coordinates in bfloat16 are wrong by a third of a pixel."""
@@ -67,6 +69,7 @@ class LoopPlan:
         resumes: whether it continues from that file if it exists.
         keeps_best: whether the weights of the best validation are the result, or those of the last step.
         memory: numbers that the objective carries from step to step; kept in the checkpoint.
+        watch: how often a step is looked into, and whether a collapse is undone.
     """
 
     tell: Tell
@@ -76,6 +79,7 @@ class LoopPlan:
     resumes: bool = False
     keeps_best: bool = True
     memory: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    watch: MonitorSettings = field(default_factory=lambda: MonitorSettings(every=0, rolls_back=False))
 
 
 @dataclass(slots=True)
@@ -89,6 +93,10 @@ class _State:
     step: int = 0
     best_step: int = 0
     best_score: float | None = None
+    scores: list[float] = field(default_factory=list)
+    """Of the validations since the start or the last roll-back."""
+    is_taught: bool = False
+    """Whether the last step had a term that no person labelled."""
 
     def save(self, path: Path, plan: LoopPlan) -> None:
         tensors = {
@@ -98,7 +106,7 @@ class _State:
             **pack_optimizer(self.optimizer),
         }
         facts = {"phase": plan.phase, "step": self.step, "best_step": self.best_step, "best_score": self.best_score}
-        save_tensors(path, tensors, {**facts, "memory": plan.memory})
+        save_tensors(path, tensors, {**facts, "memory": plan.memory, "scores": self.scores})
 
     def load(self, path: Path, plan: LoopPlan) -> None:
         tensors, facts = load_tensors(path)
@@ -107,6 +115,7 @@ class _State:
         unpack_network(self.best, tensors, "best")
         unpack_optimizer(self.optimizer, tensors)
         self.step, self.best_step, self.best_score = facts["step"], facts["best_step"], facts["best_score"]
+        self.scores = list(facts.get("scores", ()))
         plan.memory.update({name: tuple(values) for name, values in facts.get("memory", {}).items()})
 
 
@@ -138,10 +147,11 @@ def fit(
         plan.tell({"event": "resumed", "phase": plan.phase, "step": state.step})
     saved_at = time.monotonic()
     while state.step < settings.steps:
-        facts = _make_step(state, objective, settings)
+        facts = _make_step(state, objective, settings, plan)
         plan.tell({"event": "step", "phase": plan.phase, "step": state.step, **facts})
         if plan.validate is not None and (state.step % settings.validate_every == 0 or state.step == settings.steps):
             _keep_if_better(state, plan.validate(state.teacher.network), plan)
+            _undo_collapse(state, plan)
         is_due = time.monotonic() - saved_at >= settings.checkpoint_every_seconds
         if plan.checkpoint_file is not None and (is_due or state.step == settings.steps):
             state.save(plan.checkpoint_file, plan)
@@ -160,7 +170,7 @@ def _start(network: nn.Module, settings: LearnSettings, hardware: Hardware) -> _
     return _State(student, teacher, AveragedNetwork(student, 0.0).network, optimizer)
 
 
-def _make_step(state: _State, objective: Objective, settings: LearnSettings) -> dict[str, float]:
+def _make_step(state: _State, objective: Objective, settings: LearnSettings, plan: LoopPlan) -> dict[str, float]:
     """One optimiser step over `accumulate` micro-steps; the numbers worth telling."""
     rate = learning_rate(state.step, settings)
     for group in state.optimizer.param_groups:
@@ -168,9 +178,16 @@ def _make_step(state: _State, objective: Objective, settings: LearnSettings) -> 
     state.student.train()
     state.optimizer.zero_grad(set_to_none=True)
     facts: dict[str, float] = {}
+    look = Inspection(state.student) if plan.watch.every and state.step % plan.watch.every == 0 else None
     for part in range(settings.accumulate):
-        loss, said = objective(state.student, state.teacher.network, state.step * settings.accumulate + part)
+        terms, said = objective(state.student, state.teacher.network, state.step * settings.accumulate + part)
+        loss = torch.stack(list(terms.values())).sum()
+        if look is not None and part == 0:
+            look.before(terms, settings.accumulate)
         (loss / settings.accumulate).backward()  # type: ignore[no-untyped-call]
+        if look is not None and part == 0:
+            look.after_backward()
+        state.is_taught = has_unlabelled(terms)
         for name, value in {"loss": float(loss.detach()), **said}.items():
             facts[name] = facts.get(name, 0.0) + value / settings.accumulate
     if not math.isfinite(facts["loss"]):
@@ -183,13 +200,33 @@ def _make_step(state: _State, objective: Objective, settings: LearnSettings) -> 
         state.optimizer.step()
     state.teacher.update(state.student, state.step)
     state.step += 1
-    return {**facts, "gradient_norm": float(torch.nan_to_num(norm, posinf=-1.0)), "learning_rate": rate}
+    if look is not None:
+        plan.tell({"event": "monitor", "phase": plan.phase, "step": state.step, **look.after_step()})
+    return {**facts, "gradient_norm": float(torch.nan_to_num(norm, nan=-1.0, posinf=-1.0)), "learning_rate": rate}
 
 
 def _keep_if_better(state: _State, scores: dict[str, float], plan: LoopPlan) -> None:
     score = scores["average_precision"]
+    state.scores.append(score)
     is_better = state.best_score is None or score > state.best_score
     if is_better:
         state.best.load_state_dict(state.teacher.network.state_dict())
         state.best_score, state.best_step = score, state.step
     plan.tell({"event": "validation", "phase": plan.phase, "step": state.step, **scores, "is_best": is_better})
+
+
+def _undo_collapse(state: _State, plan: LoopPlan) -> None:
+    """Go back to the best averaged weights and halve the unlabelled terms, where these have spoilt the network.
+
+    Nothing is undone in a training from labels alone: there is nothing to weigh less.
+    """
+    if not (plan.watch.rolls_back and state.is_taught and has_collapsed(state.scores)):
+        return
+    for network in (state.student, state.teacher.network):
+        network.load_state_dict(state.best.state_dict())
+    state.optimizer.state.clear()
+    weight = plan.memory.get(UNLABELLED_WEIGHT, (1.0,))[0] / 2
+    plan.memory[UNLABELLED_WEIGHT] = (weight,)
+    score, state.scores = state.scores[-1], []
+    told = {"step": state.step, "to_step": state.best_step, "average_precision": score, "best": state.best_score}
+    plan.tell({"event": "rolled_back", "phase": plan.phase, **told, "unlabelled_weight": weight})

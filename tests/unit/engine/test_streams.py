@@ -6,10 +6,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cryoglean.learn.agreement import measure_agreement
+from cryoglean.learn.inspection import UNLABELLED_WEIGHT
 from cryoglean.pseudo.calibrate import prior_match
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import confident
-from cryoglean.streams import Batch, Phase, Stream, add_losses, join_streams, labelled, pseudo_labelled, taught
+from cryoglean.streams import (
+    Batch,
+    Phase,
+    Stream,
+    add_losses,
+    join_streams,
+    labelled,
+    pseudo_labelled,
+    taught,
+)
 from cryoglean.targets import Targets
 
 
@@ -138,11 +149,52 @@ def test_all_streams_go_through_the_student_at_once_and_weigh_what_they_should(
             return super().forward(image)
 
     student = Counting()
-    total, facts = join_streams(phase, (labelled(), pseudo_labelled(losses=None)))(student, student, 3)
+    terms, facts = join_streams(phase, (labelled(), pseudo_labelled(losses=None)))(student, student, 3)
 
     assert seen == [2 + 3]
-    expected = facts["bce"] + facts["dice"] + 0.5 * (facts["pseudo.bce"] + facts["pseudo.dice"])
-    assert float(total.detach()) == pytest.approx(expected, rel=1e-5)
+    assert float(terms["labelled"].detach()) == pytest.approx(facts["bce"] + facts["dice"], rel=1e-5)
+    pseudo = 0.5 * (facts["pseudo.bce"] + facts["pseudo.dice"])
+    assert float(terms["pseudo"].detach()) == pytest.approx(pseudo, rel=1e-5)
+
+
+def test_after_a_roll_back_unlabelled_crops_weigh_less_and_labels_as_before(make_phase: Callable[..., Phase]) -> None:
+    phase, student = make_phase(), Blur()
+    objective = join_streams(phase, (labelled(), pseudo_labelled()))
+
+    whole, _ = objective(student, student, 3)
+    phase.memory[UNLABELLED_WEIGHT] = (0.25,)
+    less, _ = objective(student, student, 3)
+
+    assert float(less["labelled"].detach()) == float(whole["labelled"].detach())
+    assert float(less["pseudo"].detach()) == pytest.approx(0.25 * float(whole["pseudo"].detach()))
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_a_view_that_was_turned_without_its_target_agrees_better_turned_back(place: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    y = (torch.rand(2, 1, 12, 12, generator=generator) < 0.2).float()
+    turned = torch.rot90(y.flip(-1) if place >= 4 else y, place % 4, (-2, -1))
+
+    found = measure_agreement(8 * turned - 4, Targets(y, torch.ones_like(y)))
+
+    assert (found["agreement"] > 0.99) is (place == 0)
+    assert (found["agreement_turned"] > 0.99) is (place > 0)
+
+
+def test_flat_maps_agree_with_nothing() -> None:
+    y = torch.zeros(1, 1, 8, 8)
+
+    assert measure_agreement(y, Targets(y, torch.ones_like(y))) == {}
+
+
+def test_agreement_is_told_now_and_then(make_phase: Callable[..., Phase]) -> None:
+    phase, student = make_phase(), Blur()
+    phase.pseudo[0].y[30:40, 30:60] = 1.0
+    objective = join_streams(phase, (labelled(), pseudo_labelled()))
+
+    told = [step for step in range(21) if "pseudo.agreement" in objective(student, student, step)[1]]
+
+    assert told == [0, 10, 20]
 
 
 def test_by_default_pseudo_labels_are_learned_by_cross_entropy_alone(make_phase: Callable[..., Phase]) -> None:

@@ -25,11 +25,11 @@ def make_network() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1))
 
 
-def objective(student: nn.Module, _teacher: nn.Module, micro_step: int) -> tuple[Tensor, dict[str, float]]:
+def objective(student: nn.Module, _teacher: nn.Module, micro_step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
     """Learn to say the negative picture."""
     generator = torch.Generator().manual_seed(micro_step)
     picture = torch.randn(4, 1, 8, 8, generator=generator)
-    return (student(picture) + picture).square().mean(), {"extra": float(micro_step)}
+    return {"labelled": (student(picture) + picture).square().mean()}, {"extra": float(micro_step)}
 
 
 def train(settings: LearnSettings = SETTINGS, **plan: Any) -> tuple[Any, list[dict[str, Any]]]:
@@ -109,21 +109,23 @@ def test_accumulated_micro_steps_see_different_batches() -> None:
 def test_a_gradient_that_overflows_is_not_learned_from() -> None:
     """Sqrt at 0 has an infinite gradient though the loss is finite."""
 
-    def broken(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Tensor, dict[str, float]]:
-        loss, said = objective(student, teacher, micro_step)
-        return (loss + torch.sqrt(loss - loss.detach()) if micro_step == 3 else loss), said
+    def broken(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+        terms, said = objective(student, teacher, micro_step)
+        loss = terms["labelled"]
+        return {"labelled": loss + torch.sqrt(loss - loss.detach()) if micro_step == 3 else loss}, said
 
     events: list[dict[str, Any]] = []
     fitted = fit(make_network(), broken, SETTINGS, CPU, LoopPlan(lambda event: events.append(event)))
 
     assert len(events) == 30
+    assert [event["step"] for event in events if event["gradient_norm"] == -1.0] == [4]
     assert all(bool(torch.isfinite(value).all()) for value in fitted.network.state_dict().values())
 
 
 def test_a_loss_that_is_not_a_number_stops_the_training_with_advice() -> None:
-    def broken(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[Tensor, dict[str, float]]:
-        loss, said = objective(student, teacher, micro_step)
-        return loss * math.nan, said
+    def broken(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+        terms, said = objective(student, teacher, micro_step)
+        return {"labelled": terms["labelled"] * math.nan}, said
 
     with pytest.raises(RunError, match=r"step 1 is not a number.*learning_rate"):
         fit(make_network(), broken, SETTINGS, CPU, LoopPlan(lambda _: None))

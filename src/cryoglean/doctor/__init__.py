@@ -1,0 +1,1 @@
+"""Finds why picking fails: symptom, evidence, likely cause, and what would mend it."""
