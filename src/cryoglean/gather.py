@@ -71,8 +71,8 @@ def gather_patches(file: Path, size: ParticleSize) -> tuple[Dataset, Patches]:
         raise SettingsError("patches do not say how large a pixel is", where=file, fix="Give --pixel-size-angstrom.")
     patches = read_patches(file)
     middle = Picks.of_one(file.stem, np.full((1, 2), patches.side_pixels // 2, dtype=np.float64))
-    sizes = (size.diameter_angstrom, size.pixel_size_angstrom)
-    return Dataset({file.stem: file}, {file.stem: "train"}, middle, *sizes), patches
+    facts = (size.diameter_angstrom, size.pixel_size_angstrom, patches.digest())
+    return Dataset({file.stem: file}, {file.stem: "train"}, middle, *facts), patches
 
 
 def _join_labels(train: Picks, validation: Picks | None) -> Picks:
