@@ -13,7 +13,7 @@ from cryoglean.io.folders import match_labels
 from cryoglean.io.micrographs import find_micrographs, micrographs_by_name
 from cryoglean.io.patches import Patches
 from cryoglean.io.picks import read_picks
-from cryoglean.learn.patches_file import read_patches
+from cryoglean.learn.patches_file import is_patches_file, read_patches
 from cryoglean.picks import Picks
 
 
@@ -53,6 +53,22 @@ def gather_dataset(
     if not len(known):
         raise LabelsError("no particle is labelled on the micrographs given", where=labels.train)
     return Dataset(micrographs_by_name(paths), roles, known, size.diameter_angstrom, size.pixel_size_angstrom), missing
+
+
+def find_patches_file(files: Sequence[str | Path]) -> Path | None:
+    """The file of patches, where that is what to learn from; None where it is micrographs.
+
+    Args:
+        files: what was given to learn from.
+
+    Raises:
+        SettingsError: a file of patches is not alone.
+    """
+    if not any(is_patches_file(file) for file in files):
+        return None
+    if len(files) > 1:
+        raise SettingsError(f"{len(files)} files were given", where=files[1], fix="Give one file of patches.")
+    return Path(files[0])
 
 
 def gather_patches(file: Path, size: ParticleSize) -> tuple[Dataset, Patches]:

@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import cryoglean
 from cryoglean import keeping
 from cryoglean.cli.main import run
+from cryoglean.dataset import LabelFiles, ParticleSize
+from cryoglean.errors import SettingsError
 from cryoglean.evaluate.score import Rules, evaluate_picks
 from cryoglean.io.micrographs import read_micrograph
 from cryoglean.io.patches import Patches, read_npz_patches, write_npz_patches
@@ -248,6 +251,42 @@ def test_a_run_from_before_patches_were_told_apart_goes_on(interrupted: tuple[Pa
     assert run([*command, "--resume"]) == 0
 
     assert kept.read_json(kept.dataset_file)["content_digest"] == digest
+
+
+FEW_SETTINGS = [*SMALL, "loss.prior=0.1", "learn.steps=4"]
+SIZE = ParticleSize(180, 4)
+
+
+def test_python_learns_from_patches_as_the_command_does(patches_file: Path, tmp_path: Path) -> None:
+    assert run(patch_words(patches_file, tmp_path / "shell", *FEW)) == 0
+
+    python = cryoglean.train(
+        str(patches_file), None, SIZE, tmp_path / "python", effort="fixmatch_pu", settings=FEW_SETTINGS
+    )
+    again = cryoglean.train([patches_file], None, SIZE, tmp_path / "shell", effort="fixmatch_pu", settings=FEW_SETTINGS)
+
+    told = [{key: value for key, value in one.summary().items() if "seconds" not in key} for one in (python, again)]
+    assert told[0]["patches"]["unlabelled"] == 180
+    assert told[0] == told[1]
+    assert python.weights_file.read_bytes() == again.weights_file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("micrographs", "labels", "says"),
+    [
+        (["cut.npz"], "labels.csv", r"labels: they are for micrographs\. cut\.npz needs none; give None\."),
+        (["cut.pt"], LabelFiles(Path("labels.csv")), r"cut\.pt needs none"),
+        (["cut.npz", "micrographs"], None, r"micrographs: 2 files were given\. Give one file of patches\."),
+        (["micrographs"], None, r"labels: there are none\. .* only a file of patches"),
+    ],
+)
+def test_python_is_told_where_labels_belong_and_where_not(
+    micrographs: list[str], labels: str | LabelFiles | None, says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=says):
+        cryoglean.train(micrographs, labels, SIZE, tmp_path / "run")
+
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

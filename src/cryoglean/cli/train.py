@@ -52,18 +52,15 @@ class Data:
             )  # fmt: skip
         return LabelFiles(self.picks, self.validation, self.test)
 
-    def check_patches(self, files: tuple[str, ...]) -> Path:
-        """The one file of patches.
+    def check_patches(self, file: Path) -> None:
+        """Refuse options that are for micrographs where a file of patches is given.
 
         Raises:
-            SettingsError: there are others beside it, or options that are for micrographs.
+            SettingsError: naming the option.
         """
-        if len(files) > 1:
-            raise SettingsError(f"{len(files)} files were given", where=files[1], fix="Give one file of patches.")
         for option in ("picks", "validation", "test"):
             if getattr(self, option) is not None:
-                raise SettingsError("it is for micrographs", where=f"--{option}", fix=f"{files[0]} needs no labels.")
-        return Path(files[0])
+                raise SettingsError("it is for micrographs", where=f"--{option}", fix=f"{file} needs no labels.")
 
 
 @Parameter(name="*")
@@ -115,16 +112,16 @@ def train_command(
     """
     from cryoglean.cli.main import print_json
     from cryoglean.cli.progress import watching_training
-    from cryoglean.gather import gather_dataset, gather_patches
-    from cryoglean.learn.patches_file import is_patches_file
+    from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
     from cryoglean.patch_pipeline import train_from_patches
     from cryoglean.pipeline import train
     from cryoglean.run import Run
 
     settings = choose_settings(choice)
     run = Run(out)
-    if any(is_patches_file(file) for file in micrographs):
-        learned, patches = gather_patches(data.check_patches(micrographs), data.size)
+    if (file := find_patches_file(micrographs)) is not None:
+        data.check_patches(file)
+        learned, patches = gather_patches(file, data.size)
         with watching_training(quiet=quiet or json) as tell:
             train_from_patches(learned, patches, settings, run, tell=tell, resumes=resume)
     else:
