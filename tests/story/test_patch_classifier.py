@@ -173,6 +173,9 @@ def test_a_file_of_patches_is_enough_to_pick_micrographs(
     assert summary["clicks"]["clicks_found"] >= 0.5 * told["held_positive"]
     assert average_precision(picks, easy_data) > 0.6
     assert "positive and 180 unlabelled patches" in said
+    page = Run(out).report_file.read_text(encoding="utf-8")
+    assert "180 unlabelled patches (cut.npz)" in page
+    assert "The first network ranks particles above the rest" in page
     assert "micrographs;" not in said
 
 

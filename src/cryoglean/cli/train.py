@@ -164,8 +164,7 @@ def say_summary(folder: Path, summary: dict[str, Any]) -> None:
         print(_say_patches(summary))
     else:
         print(f"trained on {len(summary['train'])} micrographs; {_say_clicks(summary) or _say_scores(summary, how)}")
-    if summary.get("gate"):
-        print(say_gate(summary["gate"]))
+    _say_gate(summary)
     _say_rounds(summary, how)
     print(f"threshold {summary['threshold']:.3f} ({summary['threshold_rule']})")
     print(f"run folder: {folder}\nnext: cryoglean pick {folder} MICROGRAPHS... --out picks.star")
@@ -182,31 +181,14 @@ def _say_patches(summary: dict[str, Any]) -> str:
     )
 
 
-_MEASURED = {
-    "validation": "on validation", "clicks": "on the clicks that it learned from, which flatters it",
-}  # fmt: skip
-_TO_CHECK = """check, in this order:
-  1. coordinates: `cryoglean show patches MICROGRAPHS --picks PICKS ...`; the mean patch must show a particle
-  2. --diameter-angstrom and --pixel-size-angstrom
-  3. contrast: --set prepare.contrast=dark (or light)
-  4. the number of labels: below 20 there may be too few, or they are not of one kind"""
+def _say_gate(summary: dict[str, Any]) -> None:
+    """Whether the first network was good enough, and what to check if not."""
+    from cryoglean.report.wording import gate_checks, say_gate
 
-
-def say_gate(gate: dict[str, Any]) -> str:
-    """Whether the first network was good enough to go on with unlabelled micrographs, and what to check if not.
-
-    Args:
-        gate: of a summary, see `cryoglean.judging.Gate`.
-    """
-    if gate["auc"] is None:
-        return "the first network was not checked: nothing was there to check it on"
-    where = _MEASURED[gate["measured_on"]]
-    if gate["passed"]:
-        return f"the first network ranks particles above the rest: AUC {gate['auc']:.2f} {where}"
-    return (
-        f"the first network does not rank particles above the rest: AUC {gate['auc']:.2f} {where}, "
-        f"{gate['least']:.2f} is needed; nothing was learned from unlabelled data\n{_TO_CHECK}"
-    )
+    if said := say_gate(summary):
+        print(said)
+    if checks := gate_checks(summary):
+        print("check, in this order:", *(f"  {place}. {check}" for place, check in enumerate(checks, 1)), sep="\n")
 
 
 def _say_scores(summary: dict[str, Any], how: str) -> str:
