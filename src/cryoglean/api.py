@@ -8,10 +8,12 @@ from typing import Any
 
 from cryoglean.dataset import LabelFiles, ParticleSize
 from cryoglean.doctor.diagnosis import diagnose_training
+from cryoglean.errors import SettingsError
 from cryoglean.evaluate.score import Evaluation, Rules, evaluate_picks
-from cryoglean.gather import gather_dataset
+from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
 from cryoglean.io.micrographs import find_micrographs, read_micrograph
 from cryoglean.io.picks import read_picks
+from cryoglean.patch_pipeline import train_from_patches
 from cryoglean.picking import check_threshold, choose_pixel_size, load_picker, pick_files
 from cryoglean.picks import Picks
 from cryoglean.pipeline import train as train_dataset
@@ -27,7 +29,7 @@ PathLike = str | Path
 
 def train(
     micrographs: PathLike | Sequence[PathLike],
-    labels: PathLike | LabelFiles,
+    labels: PathLike | LabelFiles | None,
     size: float | ParticleSize,
     out: PathLike,
     *,
@@ -37,12 +39,12 @@ def train(
     """Learn to pick from a few labelled micrographs.
 
     Args:
-        micrographs: files, folders, globs or a STAR file.
-        labels: a file of labels, or files for training, validation and test.
-        size: the particle's diameter in angstrom, or that and the pixel size.
+        micrographs: files, folders, globs or a STAR file; or one file of positive and unlabelled patches (.npz, .pt).
+        labels: a file of labels, or files for training, validation and test; None where patches are given.
+        size: the particle's diameter in angstrom, or that and the pixel size; patches need both.
         out: the run folder to make; a run of the same data and settings in it is continued.
-        effort: `quick`, `standard` or `thorough`.
-        settings: single settings, such as `["seed=1", "learn.steps=200"]`.
+        effort: `quick`, `standard` or `thorough`; or another preset, such as `fixmatch_pu`, which patches need.
+        settings: single settings, such as `["seed=1", "learn.steps=200"]`; patches need `loss.prior`.
 
     Returns:
         The finished run; a notebook shows it as a picture.
@@ -52,10 +54,15 @@ def train(
     """
     chosen = choose_settings(effort, assignments=settings)
     check_cards(chosen)
-    files = labels if isinstance(labels, LabelFiles) else LabelFiles(Path(labels))
+    given, run = _listed(micrographs), Run(Path(out))
     particle = size if isinstance(size, ParticleSize) else ParticleSize(float(size))
-    dataset, _ = gather_dataset(_listed(micrographs), particle, files)
-    run = train_dataset(dataset, chosen, Run(Path(out)), resumes=True)
+    if (file := find_patches_file(given)) is not None:
+        if labels is not None:
+            raise SettingsError("they are for micrographs", where="labels", fix=f"{file} needs none; give None.")
+        dataset, patches = gather_patches(file, particle)
+        return train_from_patches(dataset, patches, chosen, run, resumes=True)
+    dataset, _ = gather_dataset(given, particle, _label_files(labels))
+    train_dataset(dataset, chosen, run, resumes=True)
     diagnose_training(run)
     return run
 
@@ -137,6 +144,15 @@ def report(run: Run | PathLike) -> Path:
         RunError: the run is not finished.
     """
     return make_report(run if isinstance(run, Run) else Run(Path(run)))
+
+
+def _label_files(labels: PathLike | LabelFiles | None) -> LabelFiles:
+    if labels is None:
+        raise SettingsError(
+            "there are none", where="labels",
+            fix="Give the labels of a few micrographs; only a file of patches (.npz, .pt) needs none.",
+        )  # fmt: skip
+    return labels if isinstance(labels, LabelFiles) else LabelFiles(Path(labels))
 
 
 def _listed(micrographs: PathLike | Sequence[PathLike]) -> list[PathLike]:

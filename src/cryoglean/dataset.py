@@ -71,6 +71,7 @@ class Dataset:
         labels: the particles of the train and validation micrographs.
         diameter_angstrom: diameter of the particle, above 0.
         pixel_size_angstrom: for micrographs whose header does not say it, or says it wrongly; None trusts the header.
+        content_digest: of the patches, where they come from a file; None for micrographs and in older runs.
     """
 
     paths: Mapping[str, Path]
@@ -78,6 +79,7 @@ class Dataset:
     labels: Picks
     diameter_angstrom: float
     pixel_size_angstrom: float | None = None
+    content_digest: str | None = None
 
     def names(self, *roles: Role) -> tuple[str, ...]:
         """The micrographs with one of these roles, in order of the alphabet."""
@@ -85,12 +87,14 @@ class Dataset:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the labels."""
+        content = {"content_digest": self.content_digest} if self.content_digest else {}
         return {
             "diameter_angstrom": self.diameter_angstrom,
             "pixel_size_angstrom": self.pixel_size_angstrom,
             "micrographs": {
                 name: {"path": str(self.paths[name]), "role": role} for name, role in sorted(self.roles.items())
             },
+            **content,
         }
 
     @classmethod
@@ -108,6 +112,7 @@ class Dataset:
                 labels=labels,
                 diameter_angstrom=content["diameter_angstrom"],
                 pixel_size_angstrom=content["pixel_size_angstrom"],
+                content_digest=content.get("content_digest"),
             )
         except (KeyError, TypeError) as error:
             raise RunError(f"it lacks {error}", where="dataset.json", fix="Train again.") from error

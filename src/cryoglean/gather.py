@@ -13,7 +13,7 @@ from cryoglean.io.folders import match_labels
 from cryoglean.io.micrographs import find_micrographs, micrographs_by_name
 from cryoglean.io.patches import Patches
 from cryoglean.io.picks import read_picks
-from cryoglean.learn.patches_file import read_patches
+from cryoglean.learn.patches_file import is_patches_file, read_patches
 from cryoglean.picks import Picks
 
 
@@ -55,6 +55,22 @@ def gather_dataset(
     return Dataset(micrographs_by_name(paths), roles, known, size.diameter_angstrom, size.pixel_size_angstrom), missing
 
 
+def find_patches_file(files: Sequence[str | Path]) -> Path | None:
+    """The file of patches, where that is what to learn from; None where it is micrographs.
+
+    Args:
+        files: what was given to learn from.
+
+    Raises:
+        SettingsError: a file of patches is not alone.
+    """
+    if not any(is_patches_file(file) for file in files):
+        return None
+    if len(files) > 1:
+        raise SettingsError(f"{len(files)} files were given", where=files[1], fix="Give one file of patches.")
+    return Path(files[0])
+
+
 def gather_patches(file: Path, size: ParticleSize) -> tuple[Dataset, Patches]:
     """Read a file of patches, and describe it as a data set: one name, and where in its patches a particle lies.
 
@@ -71,8 +87,8 @@ def gather_patches(file: Path, size: ParticleSize) -> tuple[Dataset, Patches]:
         raise SettingsError("patches do not say how large a pixel is", where=file, fix="Give --pixel-size-angstrom.")
     patches = read_patches(file)
     middle = Picks.of_one(file.stem, np.full((1, 2), patches.side_pixels // 2, dtype=np.float64))
-    sizes = (size.diameter_angstrom, size.pixel_size_angstrom)
-    return Dataset({file.stem: file}, {file.stem: "train"}, middle, *sizes), patches
+    facts = (size.diameter_angstrom, size.pixel_size_angstrom, patches.digest())
+    return Dataset({file.stem: file}, {file.stem: "train"}, middle, *facts), patches
 
 
 def _join_labels(train: Picks, validation: Picks | None) -> Picks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,14 +34,21 @@ def is_done(dataset: Dataset, settings: Settings, run: Run, *, resumes: bool) ->
     """Check that the folder is free or belongs to the same training; True if that is finished.
 
     Raises:
-        RunError: it holds another training, or it may not be resumed.
+        RunError: it holds another training, one of patches that have changed since, or it may not be resumed.
     """
     if not run.settings_file.exists():
         return False
     if not resumes:
         raise RunError("it already holds a run", where=run.folder, fix="Give another --out, or --resume this one.")
-    same_data = Dataset.to_json(dataset) == run.read_json(run.dataset_file)
-    same_labels = _are_same(read_picks(run.labels_file), dataset.labels)
+    started = Dataset.from_json(run.read_json(run.dataset_file), read_picks(run.labels_file))
+    if _has_other_patches(started, dataset):
+        (file,) = dataset.paths.values()
+        raise RunError(
+            f"it was started with other patches: the content of {file} has changed since", where=run.folder,
+            fix="Put the old file back, or give another --out.",
+        )  # fmt: skip
+    same_data = replace(dataset, content_digest=started.content_digest).to_json() == started.to_json()
+    same_labels = _are_same(started.labels, dataset.labels)
     if read_settings(run.settings_file) != settings or not same_data or not same_labels:
         raise RunError(
             "it was started with other settings, micrographs or labels", where=run.folder,
@@ -112,6 +120,12 @@ def tell_all(run: Run, tell: Tell | None) -> Tell:
             tell(event)
 
     return both
+
+
+def _has_other_patches(started: Dataset, given: Dataset) -> bool:
+    """Whether one and the same file holds something else; older runs do not say what it held."""
+    digests = (started.content_digest, given.content_digest)
+    return started.paths == given.paths and None not in digests and digests[0] != digests[1]
 
 
 def _are_same(kept: Picks, given: Picks) -> bool:

@@ -32,6 +32,10 @@ ODD = {
     "micrographs gone": Odd(has_micrographs=False),
     "no events": Odd(has_events=False),
     "no unlabelled micrographs": Odd(has_rounds=False),
+    "behind an open gate": Odd(gate_auc=0.9),
+    "gate shut": Odd(gate_auc=0.4),
+    "from patches": Odd(is_of_patches=True, gate_auc=0.9),
+    "from a few patches, not measured": Odd(is_of_patches=True, particles=1, has_labels=False),
 }
 NEVER_EMPTY = {"summary", "settings_and_command"}
 

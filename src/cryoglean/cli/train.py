@@ -54,18 +54,15 @@ class Data:
             )  # fmt: skip
         return LabelFiles(self.picks, self.validation, self.test)
 
-    def check_patches(self, files: tuple[str, ...]) -> Path:
-        """The one file of patches.
+    def check_patches(self, file: Path) -> None:
+        """Refuse options that are for micrographs where a file of patches is given.
 
         Raises:
-            SettingsError: there are others beside it, or options that are for micrographs.
+            SettingsError: naming the option.
         """
-        if len(files) > 1:
-            raise SettingsError(f"{len(files)} files were given", where=files[1], fix="Give one file of patches.")
         for option in ("picks", "validation", "test"):
             if getattr(self, option) is not None:
-                raise SettingsError("it is for micrographs", where=f"--{option}", fix=f"{files[0]} needs no labels.")
-        return Path(files[0])
+                raise SettingsError("it is for micrographs", where=f"--{option}", fix=f"{file} needs no labels.")
 
 
 @Parameter(name="*")
@@ -121,16 +118,16 @@ def train_command(
     from cryoglean.cli.main import print_json
     from cryoglean.cli.progress import watching_training
     from cryoglean.doctor.diagnosis import diagnose_training
-    from cryoglean.gather import gather_dataset, gather_patches
-    from cryoglean.learn.patches_file import is_patches_file
+    from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
     from cryoglean.patch_pipeline import train_from_patches
     from cryoglean.pipeline import train
     from cryoglean.run import Run
 
     settings = choose_settings(choice)
     run = Run(out)
-    if any(is_patches_file(file) for file in micrographs):
-        learned, patches = gather_patches(data.check_patches(micrographs), data.size)
+    if (file := find_patches_file(micrographs)) is not None:
+        data.check_patches(file)
+        learned, patches = gather_patches(file, data.size)
         with watching_training(quiet=quiet or json) as tell:
             train_from_patches(learned, patches, settings, run, tell=tell, resumes=resume)
     else:
@@ -185,8 +182,7 @@ def say_summary(folder: Path, summary: dict[str, Any]) -> None:
         print(_say_patches(summary))
     else:
         print(f"trained on {len(summary['train'])} micrographs; {_say_clicks(summary) or _say_scores(summary, how)}")
-    if summary.get("gate"):
-        print(say_gate(summary["gate"]))
+    _say_gate(summary)
     _say_rounds(summary, how)
     print(f"threshold {summary['threshold']:.3f} ({summary['threshold_rule']})")
     print(f"run folder: {folder}\nnext: cryoglean pick {folder} MICROGRAPHS... --out picks.star")
@@ -203,31 +199,14 @@ def _say_patches(summary: dict[str, Any]) -> str:
     )
 
 
-_MEASURED = {
-    "validation": "on validation", "clicks": "on the clicks that it learned from, which flatters it",
-}  # fmt: skip
-_TO_CHECK = """check, in this order:
-  1. coordinates: `cryoglean show patches MICROGRAPHS --picks PICKS ...`; the mean patch must show a particle
-  2. --diameter-angstrom and --pixel-size-angstrom
-  3. contrast: --set prepare.contrast=dark (or light)
-  4. the number of labels: below 20 there may be too few, or they are not of one kind"""
+def _say_gate(summary: dict[str, Any]) -> None:
+    """Whether the first network was good enough, and what to check if not."""
+    from cryoglean.report.wording import gate_checks, say_gate
 
-
-def say_gate(gate: dict[str, Any]) -> str:
-    """Whether the first network was good enough to go on with unlabelled micrographs, and what to check if not.
-
-    Args:
-        gate: of a summary, see `cryoglean.judging.Gate`.
-    """
-    if gate["auc"] is None:
-        return "the first network was not checked: nothing was there to check it on"
-    where = _MEASURED[gate["measured_on"]]
-    if gate["passed"]:
-        return f"the first network ranks particles above the rest: AUC {gate['auc']:.2f} {where}"
-    return (
-        f"the first network does not rank particles above the rest: AUC {gate['auc']:.2f} {where}, "
-        f"{gate['least']:.2f} is needed; nothing was learned from unlabelled data\n{_TO_CHECK}"
-    )
+    if said := say_gate(summary):
+        print(said)
+    if checks := gate_checks(summary):
+        print("check, in this order:", *(f"  {place}. {check}" for place, check in enumerate(checks, 1)), sep="\n")
 
 
 def _say_scores(summary: dict[str, Any], how: str) -> str:

@@ -5,6 +5,7 @@ A `.pt` file is read by `cryoglean.learn.patches_file`, because that takes torch
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +38,14 @@ class Patches:
     def side_pixels(self) -> int:
         """Rows and columns of each."""
         return int(self.positive.shape[-1])
+
+    def digest(self) -> str:
+        """SHA-256 of shapes and pixels: the same for the same patches, however their file was written."""
+        digest = hashlib.sha256()
+        for part in (self.positive, self.unlabelled):
+            digest.update(str(part.shape).encode())
+            digest.update(np.ascontiguousarray(part, dtype="<f4").data)
+        return digest.hexdigest()
 
 
 def check_patches(content: Mapping[str, NDArray[Any]], where: object) -> Patches:

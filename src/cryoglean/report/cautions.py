@@ -24,7 +24,10 @@ def find_cautions(results: Results) -> tuple[Notice, ...]:
 
 def _about_data(results: Results) -> Iterator[Notice]:
     train = sum(len(results.dataset.labels.on(name)) for name in results.summary.get("train", ()))
-    if train < _FEW_LABELS:
+    if patches := results.summary.get("patches"):
+        if patches["positive"] < _FEW_LABELS:
+            yield Notice(f"Few positive patches: {patches['positive']} to learn from. More should help most.")
+    elif train < _FEW_LABELS:
         yield Notice(f"Few labels: {count_of(train, 'particle')} to learn from. Labelling more should help most.")
     if results.missing_files:
         yield Notice(
@@ -38,6 +41,12 @@ def _about_data(results: Results) -> Iterator[Notice]:
 
 
 def _about_numbers(results: Results) -> Iterator[Notice]:
+    if results.summary.get("patches"):
+        yield Notice(
+            "No patch is known to be background, so nobody knows how many picks are wrong. Look at the picks on a few "
+            "micrographs; better, label two micrographs completely and compare: see cryoglean evaluate."
+        )
+        return
     if results.summary.get("clicks"):
         yield Notice(
             "Nothing is labelled completely, so nobody knows how many picks are wrong. Look at some of them; better, "

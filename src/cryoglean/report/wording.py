@@ -66,6 +66,50 @@ def round_outcome(told: Mapping[str, Any], where: str = "on validation") -> str:
     return f"{name} brought no detectable gain ({size}): the network before it was kept."
 
 
+_MEASURED = {
+    "validation": "on validation", "clicks": "on the clicks that it learned from, which flatters it",
+}  # fmt: skip
+
+
+def say_gate(summary: Mapping[str, Any]) -> str:
+    """Whether the first network was good enough to go on with unlabelled data; empty where nobody asked.
+
+    Args:
+        summary: of a run; its `gate` is looked at, see `cryoglean.judging.Gate`.
+    """
+    gate = summary.get("gate")
+    if not gate:
+        return ""
+    if gate["auc"] is None:
+        return "The first network was not checked: nothing was there to check it on."
+    where = "on held-out patches" if summary.get("patches") else _MEASURED[gate["measured_on"]]
+    if gate["passed"]:
+        return f"The first network ranks particles above the rest: AUC {gate['auc']:.2f} {where}."
+    return (
+        f"The first network does not rank particles above the rest: AUC {gate['auc']:.2f} {where}, "
+        f"{gate['least']:.2f} is needed; nothing was learned from unlabelled data."
+    )
+
+
+def gate_checks(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """What to check, in this order, where the first network was not good enough; empty where it was.
+
+    Args:
+        summary: see `say_gate`.
+    """
+    if (summary.get("gate") or {}).get("passed", True):
+        return ()
+    is_of_patches = bool(summary.get("patches"))
+    what = "PATCHES" if is_of_patches else "MICROGRAPHS --picks PICKS ..."
+    labels = "positive patches" if is_of_patches else "labels"
+    return (
+        f"coordinates: `cryoglean show patches {what}`; the mean patch must show a particle",
+        "--diameter-angstrom and --pixel-size-angstrom",
+        "contrast: --set prepare.contrast=dark (or light)",
+        f"the number of {labels}: below 20 there may be too few, or they are not of one kind",
+    )
+
+
 def say_expected(told: Mapping[str, Any]) -> str:
     """How many particles a micrograph is expected to hold, and who says so.
 

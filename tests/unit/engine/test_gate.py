@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cryoglean.cli.train import say_gate
 from cryoglean.judging import Gate, measure_auc, measure_gate, validate_on
 from cryoglean.learn.hardware import find_hardware
 from cryoglean.picks import Picks
@@ -17,6 +16,7 @@ from cryoglean.prepare.normalize import Preparation, Prepared
 from cryoglean.prepare.rescale import Scale
 from cryoglean.prepare.split import Region, Split
 from cryoglean.recipe import Recipe, Round, run_recipe
+from cryoglean.report.wording import gate_checks, say_gate
 from cryoglean.settings import resolve_settings
 from cryoglean.streams import labelled
 from cryoglean.task import Task
@@ -162,14 +162,39 @@ def test_no_round_begins_behind_a_closed_gate(least: float | None, rounds: int, 
     assert all(("auc" in event) == (least is not None) for event in validations)
 
 
-def test_a_closed_gate_says_in_words_what_to_check() -> None:
-    said = say_gate(Gate(0.52, 0.6, "validation").to_json())
+def summary(auc: float | None, measured_on: str, **more: object) -> dict[str, Any]:
+    return {"gate": Gate(auc, 0.6, measured_on).to_json(), **more}
 
-    for word in ("0.52", "0.60", "cryoglean show patches", "--pixel-size-angstrom", "contrast", "number of labels"):
-        assert word in said
+
+def test_a_closed_gate_says_in_words_what_to_check() -> None:
+    said = say_gate(summary(0.52, "validation"))
+    checks = " ".join(gate_checks(summary(0.52, "validation")))
+
+    assert said.startswith("The first network does not rank particles above the rest: AUC 0.52 on validation, 0.60 is")
+    for word in ("cryoglean show patches MICRO", "--pixel-size-angstrom", "contrast", "number of labels"):
+        assert word in checks
+
+
+def test_of_a_file_of_patches_other_things_are_to_be_checked() -> None:
+    shut = summary(0.52, "validation", patches={"positive": 9})
+    checks = " ".join(gate_checks(shut))
+
+    assert "AUC 0.52 on held-out patches" in say_gate(shut)
+    assert "cryoglean show patches PATCHES" in checks
+    assert "number of positive patches" in checks
+    assert "MICROGRAPHS" not in checks
 
 
 def test_an_open_gate_says_where_it_was_measured_and_an_unchecked_one_that_it_was_not() -> None:
-    assert "flatters" in say_gate(Gate(0.9, 0.6, "clicks").to_json())
-    assert "check, in this order" not in say_gate(Gate(0.9, 0.6, "validation").to_json())
-    assert "not checked" in say_gate(Gate(None, 0.6, "nothing").to_json())
+    assert "flatters" in say_gate(summary(0.9, "clicks"))
+    assert "not checked" in say_gate(summary(None, "nothing"))
+
+
+@pytest.mark.parametrize("told", [summary(0.9, "validation"), summary(None, "nothing"), {"gate": None}, {}])
+def test_where_no_gate_stayed_shut_there_is_nothing_to_check(told: dict[str, Any]) -> None:
+    assert gate_checks(told) == ()
+
+
+@pytest.mark.parametrize("told", [{"gate": None}, {}])
+def test_without_a_gate_nothing_is_said(told: dict[str, Any]) -> None:
+    assert say_gate(told) == ""

@@ -44,6 +44,8 @@ class Odd:
     phases: tuple[str, ...] = ("final",)
     is_cross_validated: bool = False
     has_rounds: bool = True
+    gate_auc: float | None = None  # there is no gate
+    is_of_patches: bool = False
 
 
 def spread(random, count):
@@ -116,11 +118,38 @@ def _write(folder: Path, odd: Odd, judged, labels: Picks, picks: Picks) -> Run:
     if judged:
         truth = Picks.concatenate(labels.on(name) for name in judged)
         summary["validation"] = evaluate_picks(picks, truth, rules_for(judged), threshold=THRESHOLD).to_json()
+    if odd.gate_auc is not None:
+        passed = odd.gate_auc > 0.6
+        gate = {"auc": odd.gate_auc, "least": 0.6, "passed": passed, "measured_on": "validation"}
+        summary |= {"gate": gate, "rounds": summary["rounds"] if passed else []}
+    if odd.is_of_patches:
+        summary |= _of_patches(run, odd)
     run.write_json(run.summary_file, summary)
     if not odd.has_micrographs:
         for path in paths.values():
             path.unlink()
     return run
+
+
+def _of_patches(run: Run, odd: Odd) -> dict[str, object]:
+    """What a run from `cut.npz` has otherwise: its data set, and what its summary says (see `patch_pipeline`)."""
+    file, positive = run.folder.parent / "cut.npz", 4 * odd.particles
+    labels = Picks.of_one("cut", np.full((1, 2), 56.0))
+    run.write_json(run.dataset_file, Dataset({"cut": file}, {"cut": "train"}, labels, 48.0, 4.0, "0f").to_json())
+    write_picks(labels, run.labels_file)
+    held, found = odd.particles, max(odd.particles - 3, 0)
+    return {
+        "train": ["cut"], "labels": "sparse", "unlabelled": 180, "validation": None, "validation_on": [],
+        "expected": {"per_micrograph": 0.1, "source": "user"}, "threshold_reason": "So that 0.1 are called particle.",
+        "clicks": {
+            "micrographs": held + 60, "picks": found + 6, "clicks": held, "clicks_found": found,
+            "picks_per_micrograph": {},
+        },
+        "patches": {
+            "positive": positive, "unlabelled": 180, "held_positive": held, "held_unlabelled": 60,
+            "auc": 0.912 if odd.has_labels else None,
+        },
+    }  # fmt: skip
 
 
 def _tell(run: Run, odd: Odd) -> None:

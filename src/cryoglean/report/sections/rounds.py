@@ -24,7 +24,7 @@ from cryoglean.report.figures.rounds import (
 from cryoglean.report.pictures import file_stem, fold_plain
 from cryoglean.report.results import Results
 from cryoglean.report.section import Block, Folded, Gallery, Notice, Picture, Section, Table, Text
-from cryoglean.report.wording import count_of, decimals, percent, round_outcome, some_of
+from cryoglean.report.wording import count_of, decimals, gate_checks, percent, round_outcome, some_of
 
 TITLE = "Unlabelled micrographs"
 ORDER = 75
@@ -35,6 +35,7 @@ _TABLE_WORDS = (
     "Trusted pixels are those that are learned from; the rest is ignored. Precision and recall count pixels: the same "
     "labelling was tried on labelled micrographs that the teacher had not seen."
 )
+_GATE_WORDS = "No round began, because the first network was not good enough: see the summary."
 
 Told = Mapping[str, Any]
 """One of the `rounds` of a summary."""
@@ -48,7 +49,8 @@ def section(results: Results) -> Section | None:
         return None
     where = "by cross-validation" if results.summary.get("is_cross_validated") else "on validation"
     taught = [told for told in rounds if "particle_share" in told]
-    blocks: list[Block] = [Text(_used(results, used, _how(rounds, taught)))]
+    how = _GATE_WORDS if gate_checks(results.summary) else _how(rounds, taught)
+    blocks: list[Block] = [Text(_used(results, used, how))]
     blocks += [Text(round_outcome(told, where)) for told in rounds]
     blocks += _about_skipped(results)
     for told in taught:
@@ -61,6 +63,8 @@ def section(results: Results) -> Section | None:
 
 def _used(results: Results, used: int, how: str) -> str:
     strategy = results.summary.get("strategy", results.setting("strategy"))
+    if results.summary.get("patches"):
+        return f"The strategy “{strategy}” looked at {used:,} unlabelled patches, which nobody judged. {how}"
     if results.summary.get("labels") == "sparse":
         clicked = count_of(len(results.summary.get("train", ())), "clicked micrograph")
         more = f" and {count_of(used, 'micrograph')} without a click" if used else ""

@@ -6,6 +6,7 @@ import shlex
 
 from cryoglean.report.results import Results
 from cryoglean.report.section import Block, Code, Folded, Section, Table, Text
+from cryoglean.report.wording import some_of
 
 TITLE = "How it was made"
 ORDER = 100
@@ -39,7 +40,9 @@ def _environment(results: Results) -> tuple[tuple[str, str], ...]:
     return tuple((str(name), str(value)) for name, value in {**facts, **packages}.items())
 
 
-def _data(results: Results) -> Folded:
+def _data(results: Results) -> Block:
+    if results.summary.get("patches"):
+        return Text(f"The patches are those in {some_of([str(path) for path in results.dataset.paths.values()])}.")
     labels = results.dataset.labels
     rows = tuple(
         (

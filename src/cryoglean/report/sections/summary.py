@@ -6,8 +6,17 @@ from typing import Any
 
 from cryoglean.report.cautions import find_cautions
 from cryoglean.report.results import Results
-from cryoglean.report.section import Block, Code, Fact, Facts, Section, Text
-from cryoglean.report.wording import count_of, decimals, duration, interval_of, percent, some_of
+from cryoglean.report.section import Block, Code, Fact, Facts, Notice, Section, Text
+from cryoglean.report.wording import (
+    count_of,
+    decimals,
+    duration,
+    gate_checks,
+    interval_of,
+    percent,
+    say_gate,
+    some_of,
+)
 
 TITLE = "Summary"
 ORDER = 10
@@ -15,29 +24,48 @@ ORDER = 10
 
 def section(results: Results) -> Section | None:
     """Always there."""
-    blocks: list[Block] = [Text(_learnt(results)), _facts(results), Text(_judged(results))]
+    blocks: list[Block] = [Text(_learnt(results)), _facts(results), Text(_judged(results)), *_gate(results)]
     blocks += [Text(_threshold(results)), *find_cautions(results)]
     blocks += [
-        Text("Pick the other micrographs with:"),
+        Text("Pick micrographs with:" if results.summary.get("patches") else "Pick the other micrographs with:"),
         Code(f"cryoglean pick {results.run.folder} MICROGRAPHS... --out picks.star"),
     ]
     return Section(TITLE, tuple(blocks))
 
 
 def _learnt(results: Results) -> str:
-    train = results.summary.get("train", ())
-    labels = sum(len(results.dataset.labels.on(name)) for name in train)
     contrast = "dark on light" if results.summary.get("particles_are_dark") else "light on dark"
     seconds = results.summary.get("wall_seconds")
     time = f" Training took {duration(seconds)}." if seconds is not None else ""
+    strategy = results.summary.get("strategy", results.setting("strategy"))
     return (
-        f"Learnt from {count_of(labels, 'labelled particle')} on {count_of(len(train), 'micrograph')} "
-        f"({some_of(train)}), with the strategy “{results.summary.get('strategy', results.setting('strategy'))}”. "
+        f"Learnt from {_learnt_from(results)}, with the strategy “{strategy}”. "
         f"A particle is {results.dataset.diameter_angstrom:.0f} Å across, and particles are {contrast}.{time}"
     )
 
 
+def _learnt_from(results: Results) -> str:
+    train, patches = results.summary.get("train", ()), results.summary.get("patches")
+    if patches:
+        files = [path.name for path in results.dataset.paths.values()]
+        return f"{patches['positive']:,} positive and {patches['unlabelled']:,} unlabelled patches ({some_of(files)})"
+    labels = sum(len(results.dataset.labels.on(name)) for name in train)
+    return f"{count_of(labels, 'labelled particle')} on {count_of(len(train), 'micrograph')} ({some_of(train)})"
+
+
+def _gate(results: Results) -> tuple[Block, ...]:
+    """Whether the first network was good enough to go on; nothing where no gate was asked for."""
+    said, checks = say_gate(results.summary), gate_checks(results.summary)
+    if not said:
+        return ()
+    if not checks:
+        return (Text(said),)
+    return (Notice(f"{said} Check, in this order: {'; '.join(f'{n}. {check}' for n, check in enumerate(checks, 1))}."),)
+
+
 def _facts(results: Results) -> Facts:
+    if patches := results.summary.get("patches"):
+        return _facts_of_patches(results, patches)
     if clicks := results.summary.get("clicks"):
         return _facts_of_clicks(results, clicks)
     found = results.summary.get("validation") or {}
@@ -62,7 +90,33 @@ def _facts_of_clicks(results: Results, clicks: dict[str, Any]) -> Facts:
     ))  # fmt: skip
 
 
+def _facts_of_patches(results: Results, patches: dict[str, Any]) -> Facts:
+    """Of the patches held out; unlabelled ones are no background, which the prior makes up for."""
+    clicks, expected = results.summary["clicks"], results.summary["expected"]
+    return Facts((
+        Fact("Positive found", f"{clicks['clicks_found']:,} of {patches['held_positive']:,}", "held out from training"),
+        Fact("AUC", decimals(patches["auc"]), "on held-out patches, corrected"),
+        Fact("Expected share", percent(expected["per_micrograph"]), f"of unlabelled patches ({expected['source']})"),
+        Fact("Threshold", decimals(results.threshold), "lowest score kept"),
+    ))  # fmt: skip
+
+
+def _judged_on_patches(results: Results, patches: dict[str, Any]) -> str:
+    clicks, expected = results.summary["clicks"], results.summary["expected"]
+    found, called = clicks["clicks_found"], clicks["picks"] - clicks["clicks_found"]
+    auc = patches["auc"]
+    ranked = f" Positive ones are ranked above unlabelled ones with AUC {decimals(auc)}, corrected for that share."
+    return (
+        f"Of the patches held out from training, {found:,} of {patches['held_positive']:,} positive ones and "
+        f"{called:,} of {patches['held_unlabelled']:,} unlabelled ones are above the threshold; "
+        f"{percent(expected['per_micrograph'])} of the unlabelled ones are expected to hold a particle in the middle "
+        f"({expected['source']}).{ranked if auc is not None else ''}"
+    )
+
+
 def _judged(results: Results) -> str:
+    if patches := results.summary.get("patches"):
+        return _judged_on_patches(results, patches)
     clicks, expected = results.summary.get("clicks"), results.summary.get("expected") or {}
     if clicks:
         return (
