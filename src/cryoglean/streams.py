@@ -270,7 +270,7 @@ def taught(
             batches = []
             for view in range(views):
                 images, mixed = _see(phase, crops, targets, look, generator)
-                facts = _describe(guess, mixed) if view == 0 else {}
+                facts = _describe(guess, mixed, knowledge) if view == 0 else {}
                 batches.append(Batch("taught", images, mixed, losses, factor / views, facts))
             return tuple(batches)
 
@@ -303,12 +303,13 @@ def _see(
     return cut_mix(images, targets, share=share, stride=task.stride, generator=generator, seam_pixels=seam)
 
 
-def _describe(guess: Guess, targets: Targets) -> dict[str, float]:
+def _describe(guess: Guess, targets: Targets, knowledge: Knowledge) -> dict[str, float]:
     """What the teacher said and what was made of it: a spread or a usage near 0 is a collapse."""
     counted, is_particle = targets.w.clamp(0, 1), (targets.y >= 0.5).to(targets.w.dtype)
     valid = guess.valid.sum().clamp_min(1)
     return {
         "particle_share": _share(targets),
+        "expected_share": knowledge.core_share,
         "usage": float(counted.sum() / valid),
         "particle_usage": float((counted * is_particle).sum() / valid),
         "background_usage": float((counted * (1 - is_particle)).sum() / valid),

@@ -32,6 +32,7 @@ ODD = {
     "micrographs gone": Odd(has_micrographs=False),
     "no events": Odd(has_events=False),
     "no unlabelled micrographs": Odd(has_rounds=False),
+    "no doctor was asked": Odd(has_findings=False),
     "behind an open gate": Odd(gate_auc=0.9),
     "gate shut": Odd(gate_auc=0.4),
     "from patches": Odd(is_of_patches=True, gate_auc=0.9),

@@ -100,6 +100,7 @@ def validation(number: int, score: float, phase: str = "final") -> dict[str, Any
 
 TAUGHT = {
     "taught.particle_share": 0.04, "taught.particle_usage": 0.03, "taught.background_usage": 0.8, "taught.usage": 0.83,
+    "taught.expected_share": 0.04,
     "taught.agreement": 0.9, "taught.agreement_turned": 0.2,
 }  # fmt: skip
 ROUND = {

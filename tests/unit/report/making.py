@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from cryoglean.dataset import Dataset
-from cryoglean.durable import append_json_line, write_text_atomically
+from cryoglean.durable import append_json_line, write_arrays_atomically, write_text_atomically
 from cryoglean.evaluate.rules import Rules
 from cryoglean.evaluate.score import evaluate_picks
+from cryoglean.finding import Finding
 from cryoglean.io.micrographs import write_micrograph
 from cryoglean.io.picks import write_picks
 from cryoglean.micrograph import Micrograph
@@ -44,6 +45,7 @@ class Odd:
     phases: tuple[str, ...] = ("final",)
     is_cross_validated: bool = False
     has_rounds: bool = True
+    has_findings: bool = True
     gate_auc: float | None = None  # there is no gate
     is_of_patches: bool = False
 
@@ -125,6 +127,8 @@ def _write(folder: Path, odd: Odd, judged, labels: Picks, picks: Picks) -> Run:
     if odd.is_of_patches:
         summary |= _of_patches(run, odd)
     run.write_json(run.summary_file, summary)
+    if odd.has_findings:
+        keep_findings(run)
     if not odd.has_micrographs:
         for path in paths.values():
             path.unlink()
@@ -150,6 +154,45 @@ def _of_patches(run: Run, odd: Odd) -> dict[str, object]:
             "auc": 0.912 if odd.has_labels else None,
         },
     }  # fmt: skip
+
+
+def keep_findings(run: Run) -> None:
+    """What a doctor may have found: an error with pictures, a warning, a note."""
+    found = [
+        Finding(
+            "error",
+            "labels lie elsewhere",
+            {"strength": 1.23456},
+            "they are mirrored",
+            "Mirror them.",
+            "arXiv 1",
+            labels="flip_y",
+            check="orientation",
+        ),
+        Finding(
+            "warning",
+            "nothing is learned",
+            {"ratio": 1e-6},
+            "the rate is low",
+            "Raise it.",
+            "CS231n",
+            {"learn.learning_rate": 0.005},
+            check="learning_rate",
+        ),
+        Finding(
+            "note",
+            "few particles",
+            {"particles": 12},
+            "few are labelled",
+            "Label more.",
+            "notes",
+            check="thin_validation",
+        ),
+    ]
+    run.write_json(run.findings_file, [one.to_json() for one in found])
+    rng = np.random.default_rng(0)
+    pictures = {f"orientation/{name}": rng.normal(size=(41, 41)) for name in ("as given", "moved")}
+    write_arrays_atomically(run.findings_pictures_file, pictures)
 
 
 def _tell(run: Run, odd: Odd) -> None:

@@ -4,40 +4,53 @@ Source: the source notes' `diagnose_pseudo_labels` (strategy document, 2 % inste
 it is in `cryoglean.compat`; here with the expected share in place of the labelled one.
 """
 
+from statistics import mean
+
 from cryoglean.doctor.evidence import Evidence
 from cryoglean.finding import Finding
 
 GROUP = "pseudo-labels"
 NEEDS = ("events",)
-_TOO_FEW, _TOO_MANY = 0.5, 2.0
+_TOO_FEW, _TOO_MANY, _FAR = 0.5, 2.0, 8.0
+_FEW = 40  # steps
 
 
 def check(evidence: Evidence) -> Finding | None:
-    """The worst round, by the share of particle among trusted pixels."""
+    """The worst round, or the later half of the steps of a stream, by the share of particle among trusted pixels."""
     rounds = [told for told in evidence.rounds if told.get("prior") and "particle_share" in told]
-    if not rounds:
+    if rounds:
+        worst = max(rounds, key=lambda told: _distance(float(told["particle_share"]) / float(told["prior"])))
+        where = f"the pseudo-labels of round {worst['round']}"
+        return _judge(where, float(worst["particle_share"]), float(worst["prior"]), counts=bool(worst.get("counts")))
+    steps = [event for event in evidence.told("step") if "taught.expected_share" in event]
+    late = steps[len(steps) // 2 :]
+    if len(late) < _FEW // 2:
         return None
-    worst = max(rounds, key=lambda told: max(_ratio(told), 1 / max(_ratio(told), 1e-9)))
-    ratio = _ratio(worst)
+    share, expected = (mean(float(event[f"taught.{name}"]) for event in late) for name in _SHARES)
+    return _judge("the pseudo-labels that the teacher makes at each step", share, expected, counts=True)
+
+
+_SHARES = ("particle_share", "expected_share")
+
+
+def _distance(ratio: float) -> float:
+    return max(ratio, 1 / max(ratio, 1e-9))
+
+
+def _judge(where: str, share: float, expected: float, *, counts: bool) -> Finding | None:
+    ratio = share / max(expected, 1e-9)
     if _TOO_FEW <= ratio <= _TOO_MANY:
         return None
     has_few = ratio < _TOO_FEW
     return Finding(
-        "warning" if worst.get("counts") or ratio < 1 / 8 or ratio > 8 else "note",
-        f"the pseudo-labels of round {worst['round']} hold too {'little' if has_few else 'much'} particle: "
-        f"{100 * worst['particle_share']:.2f} % of what is trusted, {100 * worst['prior']:.2f} % are expected",
-        {
-            "particle_share": float(worst["particle_share"]),
-            "expected_share": float(worst["prior"]),
-            "ratio": ratio,
-            "round": int(worst["round"]),
-        },
-        "a threshold that few particles reach, or uncalibrated maps" if has_few else "a threshold that noise reaches",
+        "warning" if counts or _distance(ratio) > _FAR else "note",
+        f"{where} hold too {'little' if has_few else 'much'} particle: {100 * share:.2f} % of what is trusted, "
+        f"{100 * expected:.2f} % are expected",
+        {"particle_share": share, "expected_share": expected, "ratio": ratio},
+        "a threshold that few particles reach, or uncalibrated maps"
+        if has_few
+        else "a threshold that noise reaches, or maps of a network that was trained to see too many",
         "Take the corrected variant of the strategy, or `recommended`, which has no threshold.",
         "source notes, strategy 1",
         patch={"strategy": "recommended", "options": {}},
     )
-
-
-def _ratio(told: object) -> float:
-    return float(told["particle_share"]) / float(told["prior"])  # type: ignore[index]
