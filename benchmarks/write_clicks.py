@@ -34,8 +34,10 @@ roles and the clicks. Two other micrographs, labelled completely, choose the thr
 micrograph, to one digit. Topaz: its general model fine-tuned with GE-binomial, told the true number, with its error in the
 prior corrected (`benchmarks/topaz_notes.md`). cryoglean: {STEPS} steps a training, half of the default. F1 / average
 precision, mean over draws; ± is the standard deviation of F1. `pu_pseudo` has two trainings: compare it with the lines of twice
-the steps, too; where its second one did not count it is `nnpu`. **Unfinished**: one draw, two sets, Topaz missing; and nnpu,
-ge_binomial, pu_pseudo and "complete labels" were measured with scores below 0.02 cut off, which costs them a little AP. Topaz does not see clicked micrographs without a click. CPU-seconds of one thread, on a machine that was busy.
+the steps, too (measured once, on another machine); where its second one did not count it is `nnpu`. Sets and counts have
+different numbers of draws, in brackets: what is missing was not run. Topaz does not see clicked micrographs without a click. A
+person's clicks are those of `manual_partial_pos_neg.csv` (only their positives). CPU-seconds of one thread, on a machine without
+AVX-512 that was busy.
 """
 
 
@@ -126,7 +128,7 @@ def _mean(some: dict[int, Row], key: str, digits: int = 3) -> str:
 def _seconds(rows: list[Row]) -> str:
     parts = ["## Time", "", "CPU-seconds of a training, and of picking one test micrograph (100 clicks):", "",
              f"| line | {' | '.join(NAMES[data].split(' (')[0] for data in SETS)} |", "|---|" + "---|" * len(SETS)]  # fmt: skip
-    for line in LINES:
+    for line in [name for name in LINES if "twice" not in name]:
         some = [_some(rows, data, line, 100) for data in SETS]
         cells = [f"{_mean(one, 'train_cpu_seconds', 0)} / {_mean(one, 'pick_cpu_seconds', 2)}" for one in some]
         parts.append(f"| {line} | {' | '.join(cells)} |")

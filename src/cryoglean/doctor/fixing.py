@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cryoglean.doctor.examine import GROUPS
 from cryoglean.finding import Finding
+from cryoglean.registry import load_card
 from cryoglean.settings import Settings, resolve_settings
 
 
 def mend_settings(settings: Settings, findings: Sequence[Finding]) -> tuple[Settings, dict[str, str]]:
     """The settings with all patches; where two want the same setting, the worse finding has it.
+
+    What went wrong first is mended first: where an error about data, labels or training proposes something, findings
+    about pseudo-labels and the outcome are taken for its consequences, and their patches wait for the next training.
 
     Args:
         settings: of the run, or those that a training would have.
@@ -24,14 +29,19 @@ def mend_settings(settings: Settings, findings: Sequence[Finding]) -> tuple[Sett
     """
     content = settings.model_dump(mode="json")
     reasons: dict[str, str] = {}
+    has_root = any(one.severity == "error" and one.patch and not _is_consequence(one) for one in findings)
     for finding in findings:
-        if finding.severity == "note":
+        if finding.severity == "note" or (has_root and _is_consequence(finding)):
             continue
         for name, value in finding.patch.items():
             if name not in reasons and _read(content, name) != value:
                 reasons[name] = f"{finding.check}: {finding.symptom}"
                 _write(content, name, value)
     return resolve_settings([content]), reasons
+
+
+def _is_consequence(finding: Finding) -> bool:
+    return GROUPS.index(load_card("checks", finding.check).GROUP) > GROUPS.index("training")
 
 
 def write_mended(settings: Settings, before: Settings, reasons: dict[str, str]) -> str:

@@ -55,7 +55,7 @@ def micrographs_by_name(paths: Iterable[Path]) -> dict[str, Path]:
     return by_name
 
 
-def read_micrograph(path: Path, pixel_size_angstrom: float | None = None) -> Micrograph:
+def read_micrograph(path: str | Path, pixel_size_angstrom: float | None = None) -> Micrograph:
     """The micrograph in a file, whatever the format: by content, then by suffix.
 
     Args:
@@ -65,6 +65,7 @@ def read_micrograph(path: Path, pixel_size_angstrom: float | None = None) -> Mic
     Raises:
         MicrographError: the file can't be used, or the pixel size is not above 0.
     """
+    path = Path(path)
     micrograph = _card_of(path).read(path)
     if not isinstance(micrograph, Micrograph):
         raise MicrographError("the format's card gave no micrograph", where=path)

@@ -13,7 +13,7 @@ from cryoglean.registry import card_names, load_card
 _HEAD_BYTES = 4096
 
 
-def read_picks(path: Path, format: str | None = None) -> Picks:  # noqa: A002 (the word of the command line)
+def read_picks(path: str | Path, format: str | None = None) -> Picks:  # noqa: A002 (the word of the command line)
     """The picks in a file.
 
     Args:
@@ -23,13 +23,14 @@ def read_picks(path: Path, format: str | None = None) -> Picks:  # noqa: A002 (t
     Raises:
         PicksError: the format is unknown, or the file can't be used.
     """
+    path = Path(path)
     card = _card_named(format) if format else _card_by_suffix(path) or _card_by_content(path)
     if card is None:
         raise PicksError("its format is unknown", where=path, fix=f"Known are: {_known()}. Name one with --format.")
     return _as_picks(card.read(path))
 
 
-def write_picks(picks: Picks, path: Path, format: str | None = None) -> None:  # noqa: A002
+def write_picks(picks: Picks, path: str | Path, format: str | None = None) -> None:  # noqa: A002
     """Write picks to a file, at once: a crash leaves the old file or the new one.
 
     Args:
@@ -40,6 +41,7 @@ def write_picks(picks: Picks, path: Path, format: str | None = None) -> None:  #
     Raises:
         PicksError: the format is unknown, can't hold these picks, or the file can't be written.
     """
+    path = Path(path)
     card = _card_named(format) if format else _card_by_suffix(path)
     if card is None:
         raise PicksError(

@@ -8,7 +8,7 @@ from typing import Any
 from cryoglean.evaluate.threshold import FEW_PARTICLES
 from cryoglean.report.results import Results
 from cryoglean.report.section import Notice
-from cryoglean.report.wording import count_of, say_missing_labels, some_of
+from cryoglean.report.wording import count_of, some_of
 
 _FEW_LABELS = 50
 _FEW_MICROGRAPHS = 3
@@ -34,8 +34,6 @@ def _about_data(results: Results) -> Iterator[Notice]:
             f"These micrographs are no longer where they were, so there are no pictures of them, and the curves "
             f"count the picks at their edges too: {some_of(results.missing_files)}."
         )
-    if missing := say_missing_labels(results.summary):
-        yield Notice(missing)
     if results.validation_picks is None:
         yield Notice("The file with the validation picks is missing; only the numbers of the summary are shown.")
 

@@ -123,25 +123,6 @@ def say_expected(told: Mapping[str, Any]) -> str:
     return f"particles a micrograph: about {told['per_micrograph']:,.0f} ({told['source']}{between})"
 
 
-_MISSING_SHARE = 0.25  # of the surest picks: on completely labelled real micrographs it was .02 to .13
-_MISSING_COUNT = 20
-
-
-def say_missing_labels(summary: Mapping[str, Any]) -> str:
-    """That labels look incomplete, as a warning with its evidence; empty where they don't, or are said to be sparse.
-
-    Args:
-        summary: of a run; `surest_half` of its validation is looked at.
-    """
-    true, false = (summary.get("validation") or {}).get("surest_half") or (0, 0)
-    if summary.get("labels") == "sparse" or false < _MISSING_COUNT or false < _MISSING_SHARE * (true + false):
-        return ""
-    return (
-        f"Labels look incomplete: of the {true + false:,} surest picks {false:,} have no label. If they are particles, "
-        "train again with --labels sparse, so that what is not labelled is not taken for background."
-    )
-
-
 def some_of(names: Sequence[str], limit: int = 3) -> str:
     """The first few names, and how many more there are."""
     more = len(names) - limit

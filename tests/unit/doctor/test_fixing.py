@@ -9,9 +9,9 @@ from cryoglean.settings import Settings, resolve_settings
 from doctor.making import FAULTS
 
 
-def finding(severity: str, **patch: object) -> Finding:
+def finding(severity: str, check: str = "learning_rate", **patch: object) -> Finding:
     named = {name.replace("__", "."): value for name, value in patch.items()}
-    return Finding(severity, "it is so", {"n": 1}, "because", "Do it.", "here", named, check=severity)  # type: ignore[arg-type]
+    return Finding(severity, "it is so", {"n": 1}, "because", "Do it.", "here", named, check=check)  # type: ignore[arg-type]
 
 
 def test_patches_are_applied_the_worse_finding_first() -> None:
@@ -20,7 +20,7 @@ def test_patches_are_applied_the_worse_finding_first() -> None:
     mended, reasons = mend_settings(Settings(), found)
 
     assert (mended.learn.steps, mended.learn.batch) == (100, 8)
-    assert reasons == {"learn.steps": "error: it is so", "learn.batch": "warning: it is so"}
+    assert reasons == dict.fromkeys(("learn.steps", "learn.batch"), "learning_rate: it is so")
 
 
 def test_notes_and_what_is_so_already_change_nothing() -> None:
@@ -39,9 +39,9 @@ def test_the_file_is_complete_valid_and_says_why_at_each_changed_line() -> None:
     assert resolve_settings([yaml.safe_load(text)]) == mended
     commented = {line.split("#")[0].strip(): line.split("# ")[1] for line in text.splitlines() if "#" in line}
     assert commented == {
-        "learning_rate: 0.005": "was 5.0; error: it is so",
-        "strategy: recommended": "was fixmatch; warning: it is so",
-        "options: {}": "was {'variant': 'notes'}; warning: it is so",
+        "learning_rate: 0.005": "was 5.0; learning_rate: it is so",
+        "strategy: recommended": "was fixmatch; learning_rate: it is so",
+        "options: {}": "was {'variant': 'notes'}; learning_rate: it is so",
     }
 
 
@@ -52,3 +52,10 @@ def test_a_planted_learning_rate_is_put_back() -> None:
 
     assert mended.learn.learning_rate == Settings().learn.learning_rate
     assert "learn.learning_rate" in reasons
+
+
+def test_consequences_wait_where_the_root_is_mended() -> None:
+    root, later = finding("error", learn__steps=100), finding("warning", "pseudo_share", strategy="recommended")
+
+    assert mend_settings(Settings(), [root, later])[0].strategy == "auto"
+    assert mend_settings(Settings(), [later])[0].strategy == "recommended"

@@ -19,7 +19,7 @@ def test_errors_and_warnings_are_shown_with_their_pictures_then_notes(tmp_path: 
 
     notices = [(block.level, block.text.split(".")[0]) for block in section.blocks if isinstance(block, Notice)]
     assert notices == [
-        ("warning", "labels lie elsewhere"), ("warning", "nothing is learned"), ("note", "few particles"),
+        ("warning", "Labels lie elsewhere"), ("warning", "Nothing is learned"), ("note", "Few particles"),
     ]  # fmt: skip
     assert [block.name for block in section.blocks if isinstance(block, Picture)] == ["finding_orientation"]
     (folded,) = [block for block in section.blocks if isinstance(block, Folded)]

@@ -30,8 +30,9 @@ def section(results: Results) -> Section | None:
         for check, png in draw_findings(read_pictures(results.run.findings_pictures_file)).items()
     }
     for finding in serious:
-        blocks += [Notice(f"{finding.symptom}. Likely: {finding.cause}. {finding.remedy}"), *_show(finding, pictures)]
-    blocks += [Notice(f"{one.symptom}. {one.remedy}", "note") for one in notes]
+        text = f"{finding.symptom}. Likely: {finding.cause}. {finding.remedy}"
+        blocks += [Notice(_sentence(text)), *_show(finding, pictures)]
+    blocks += [Notice(_sentence(f"{one.symptom}. {one.remedy}"), "note") for one in notes]
     if findings:
         blocks.append(Folded("Evidence and sources", (_table(findings),)))
     if any(one.patch for one in serious):
@@ -40,6 +41,10 @@ def section(results: Results) -> Section | None:
             Code(f"cryoglean doctor {results.run.folder} --fix mended.yaml"),
         ]
     return Section(TITLE, tuple(blocks))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].replace("`", "")
 
 
 def _show(finding: Finding, pictures: dict[str, Picture]) -> list[Block]:
