@@ -279,6 +279,8 @@ HEALTHY = (
     *(Case(f"tetramer, {strategy}", "healthy", trains=True, settings=(*SEMI, f"strategy={strategy}"))
       for strategy in ("recommended", "fixmatch", "mean_teacher", "pseudo_label", "class_balanced", "prior_teacher")),
     Case("globule, recommended", "healthy", data="globule", trains=True, settings=SEMI),
+    Case("bgal, supervised", "healthy", data="bgal", trains=True, settings=("learn.start=general",)),
+    Case("apoferritin_k0.1, recommended", "healthy", data="apoferritin_k0.1", trains=True, settings=SEMI),
     Case("tetramer, nnpu from clicks", "healthy", trains=True, plant=clicked(60),
          settings=(*SEMI, "labels.kind=sparse", "strategy=nnpu")),
     Case("tetramer, pu_pseudo from clicks", "healthy", trains=True, plant=clicked(60),
@@ -291,9 +293,11 @@ PATCHES = (
 )  # fmt: skip
 NOTES = (
     _trained("seed 003 before its \"critical fix\": labels and trust both at 0.70, the rest is background; pseudo-labels weigh 12 times",
-             "notes", ("collapse",), *NAIVE),
+             "notes", ("pseudo_share", "recall_collapse", "collapse"), *NAIVE),
+    _trained("the same on apoferritin k = 0.05", "notes", ("recall_collapse", "collapse", "pseudo_share"), *NAIVE, "learn.steps=200",
+             "learn.validate_every=50", data="apoferritin_k0.05"),
     _trained("seed 003 after it: labels at 0.50, trust at 0.70; the student teaches itself; weight 12",
-             "notes", ("collapse", "unlabelled_gradient"), "strategy=fixmatch", "options.variant=notes", "unlabelled.weight=12",
+             "notes", ("pseudo_share", "recall_collapse", "collapse"), "strategy=fixmatch", "options.variant=notes", "unlabelled.weight=12",
              "monitor.rolls_back=false"),
     _trained("seed 004, configs/fixmatch_pu_debugged.yaml (prior .197, threshold .75, rate 5e-5), small CNN, 150 steps",
              "notes", ("learning_rate", "prior"), *PATCHES, plant=clicked(60), preset="fixmatch_pu_debugged"),

@@ -105,13 +105,15 @@ def _overhead() -> str:
         return ""
     found = json.loads(OVERHEAD.read_text(encoding="utf-8"))
     parts = ["## What watching costs", "",
-             "CPU-seconds of a training watched as by default (a look every 50 steps, live checks) relative to the same training",
-             "with `monitor.every=0`, in turns in one run (`benchmarks/doctor_overhead.py`); median and range over pairs.", "",
-             "| training | steps | pairs | overhead | range |", "|---|---|---|---|---|"]  # fmt: skip
+             "CPU-seconds of a watched training relative to the same training with `monitor.every=0`, in turns in one run",
+             "(`benchmarks/doctor_overhead.py`); median and range over turns. The default is every 50 steps; what that costs follows",
+             "more surely from every 5 (last column: a tenth of it).", "",
+             "| training | a look every | turns | overhead | range | of the default |", "|---|---|---|---|---|---|"]  # fmt: skip
     for row in found:
         low, high = (f"{100 * (row[name] - 1):+.1f} %" for name in ("low", "high"))
+        share = 100 * (row["median"] - 1) * row["every"] / 50
         parts.append(
-            f"| {row['strategy']} | {row['steps']} | {row['pairs']} | {100 * (row['median'] - 1):+.1f} % | {low} to {high} |"
+            f"| {row['strategy']} | {row['every']} steps | {row['pairs']} | {100 * (row['median'] - 1):+.1f} % | {low} to {high} | {share:+.1f} % |"
         )
     return "\n".join([*parts, ""])
 

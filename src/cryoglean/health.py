@@ -7,6 +7,9 @@ from collections.abc import Sequence
 SHORTEST_STEP, LONGEST_STEP = 3e-4, 0.1
 """Length of a step relative to the weights, the median over layers, at its longest in a training. 2e-3 to 2e-2 here."""
 
+LEAST_REACH = 0.2
+"""How far all steps together could move the weights, relative to their length. 0.6 to 4 here."""
+
 LEAST_SCORE = 0.1
 """Average precision below this is no network to go back to."""
 _SUDDEN, _LASTING = 0.5, 0.7

@@ -41,6 +41,8 @@ def mend_settings(settings: Settings, findings: Sequence[Finding]) -> tuple[Sett
 
 
 def _is_consequence(finding: Finding) -> bool:
+    if not finding.check:
+        return False
     return GROUPS.index(load_card("checks", finding.check).GROUP) > GROUPS.index("training")
 
 

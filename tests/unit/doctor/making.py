@@ -220,6 +220,7 @@ FAULTS: dict[str, Callable[[], Evidence]] = {
     "nothing_found": lambda: evidence(summary=summary(validation={"average_precision": 0.05})),
     "threshold": lambda: evidence(summary=summary(validation={"f1": 0.6})),
     "calibration": lambda: evidence(summary=summary(validation={"precision": 0.3})),
+    "recall_collapse": lambda: evidence(picks=Picks.of_one("c", np.zeros((90, 2)), np.linspace(0.0, 0.3, 90))),
     "fewer_on_unlabelled": lambda: evidence(
         network=NetworkLook(labelled_picks=36, unlabelled_picks=2, unlabelled_micrographs=4)
     ),
