@@ -68,7 +68,7 @@ def set_up(dataset: Dataset, settings: Settings, run: Run, hardware: Hardware) -
 def set_free(run: Run) -> None:
     """Take back what `set_up` wrote and a training began: the folder is free for another one."""
     files = (run.settings_file, run.dataset_file, run.labels_file, run.environment_file, run.events_file)
-    for file in (*files, run.prior_file):
+    for file in (*files, run.prior_file, run.findings_file, run.findings_pictures_file):
         file.unlink(missing_ok=True)
     shutil.rmtree(run.checkpoint_folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # not empty: it holds things that are not ours

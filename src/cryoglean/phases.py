@@ -10,6 +10,7 @@ from torch import nn
 from cryoglean.judging import validate_on
 from cryoglean.labelling import Harvest, know
 from cryoglean.learn.checkpoint import load_tensors, pack_network, save_tensors, unpack_network
+from cryoglean.learn.inspection import UNLABELLED_WEIGHT
 from cryoglean.learn.loop import Fit, LoopPlan, fit
 from cryoglean.learn.start import choose_start, start_network, take_weights
 from cryoglean.prepare.split import Fold
@@ -41,6 +42,7 @@ class Plan:
         made: pseudo-labels.
         salt: makes the batches other ones.
         tells_auc: whether validations tell the area under the ROC curve, too.
+        unlabelled_weight: what unlabelled terms weigh from the start, relative to the settings.
     """
 
     streams: tuple[Stream, ...]
@@ -49,6 +51,7 @@ class Plan:
     made: Harvest = field(default_factory=Harvest)
     salt: int = 0
     tells_auc: bool = False
+    unlabelled_weight: float = 1.0
 
 
 def run_phase(task: Task, branch: Branch, plan: Plan) -> Fit:
@@ -59,7 +62,9 @@ def run_phase(task: Task, branch: Branch, plan: Plan) -> Fit:
     if task.resumes and done is not None and done.exists():
         tensors, facts = load_tensors(done)
         unpack_network(network, tensors, "best")
-        return Fit(task.hardware.place(network).eval(), facts["best_step"], facts["best_score"])
+        return Fit(
+            task.hardware.place(network).eval(), facts["best_step"], facts["best_score"], facts.get("weight", 1.0)
+        )
     if plan.start is not None:
         take_weights(network, plan.start, but_last_layer=not plan.is_whole)
     within = Phase(
@@ -69,6 +74,7 @@ def run_phase(task: Task, branch: Branch, plan: Plan) -> Fit:
         pseudo=plan.made.micrographs,
         knowledge=know(task, branch.fold.train),
         seed=seed,
+        memory={} if plan.unlabelled_weight == 1.0 else {UNLABELLED_WEIGHT: (plan.unlabelled_weight,)},
     )
     held = branch.fold.validation
     validate = validate_on(task, held, tells_auc=plan.tells_auc) if held else None
@@ -80,7 +86,9 @@ def run_phase(task: Task, branch: Branch, plan: Plan) -> Fit:
     )  # fmt: skip
     fitted = fit(network, join_streams(within, plan.streams), learn, task.hardware, how)
     if done is not None and file is not None:
-        facts = {"best_step": fitted.best_step, "best_score": fitted.best_score}
+        facts = {
+            "best_step": fitted.best_step, "best_score": fitted.best_score, "weight": fitted.unlabelled_weight
+        }  # fmt: skip
         save_tensors(done, pack_network(fitted.network, "best"), facts)
         file.unlink(missing_ok=True)
     return fitted

@@ -213,7 +213,10 @@ def _finish(recipe: Recipe, task: Task, final: Branch, counted: Sequence[tuple[i
     """The final network, which nothing is held out from, through the rounds that counted for the folds."""
     chosen = _begin(recipe if counted else replace(recipe, members=1), task, [final])
     for number, of_folds in counted:
-        chosen = _go_on(recipe, task, [final], number, replace(chosen, known=of_folds.known))
+        weight = min(
+            members[0].unlabelled_weight for members in of_folds.fits
+        )  # what spoilt a fold would spoil it, too
+        chosen = _go_on(recipe, task, [final], number, replace(chosen, known=of_folds.known), weight)
     return chosen
 
 
@@ -231,8 +234,10 @@ def _begin(recipe: Recipe, task: Task, branches: Sequence[Branch]) -> _Generatio
     return _Generation(tuple(fits), _pick(task, branches, [members[0] for members in fits]))
 
 
-def _go_on(recipe: Recipe, task: Task, branches: Sequence[Branch], number: int, before: _Generation) -> _Generation:
-    """One round of each branch."""
+def _go_on(
+    recipe: Recipe, task: Task, branches: Sequence[Branch], number: int, before: _Generation, weight: float = 1.0
+) -> _Generation:  # fmt: skip
+    """One round of each branch, unlabelled terms weighing `weight` relative to the settings."""
     fits, harvests = [], []
     step = recipe.rounds[number - 1]
     for branch, fitted in zip(branches, before.fits, strict=True):
@@ -246,7 +251,7 @@ def _go_on(recipe: Recipe, task: Task, branches: Sequence[Branch], number: int, 
                 harvests.append(made)
                 continue
         start = fitted[0].network if step.goes_on else _pretrain(recipe, task, branch)
-        plan = Plan(step.streams, start, step.goes_on, made, 100 * number, recipe.least_auc is not None)
+        plan = Plan(step.streams, start, step.goes_on, made, 100 * number, recipe.least_auc is not None, weight)
         fits.append((run_phase(task, replace(branch, name=f"{branch.name}-round-{number}"), plan),))
         harvests.append(made if not harvests else replace(made, micrographs=()))  # the first one's are shown
     is_shown = task.is_sparse or bool(branches[0].fold.validation)

@@ -11,6 +11,10 @@ from typing import Any
 from cryoglean.durable import read_json_lines, write_json_atomically
 from cryoglean.errors import RunError
 
+_TOLD_ONCE_A = {
+    **dict.fromkeys(("step", "validation", "monitor", "rolled_back"), "step"), "round": "round", "finding": "check",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -127,13 +131,13 @@ class Run:
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The events told during training, in order; only those of one kind if given.
 
-        A step that was made again after an interruption counts once, as it was last told.
+        What was made again after an interruption counts once, as it was last told.
         """
         latest: dict[tuple[Any, ...], dict[str, Any]] = {}
         for place, event in enumerate(read_json_lines(self.events_file)):
             if kind is None or event.get("event") == kind:
-                is_repeatable = event.get("event") in ("step", "validation", "monitor")
-                latest[(event.get("event"), event.get("phase"), event["step"] if is_repeatable else place)] = event
+                by = _TOLD_ONCE_A.get(str(event.get("event")))
+                latest[(event.get("event"), event.get("phase"), event[by] if by else place)] = event
         return list(latest.values())
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,17 +67,27 @@ def test_its_finding_survives_a_file(name: str) -> None:
     assert Finding.from_json(found.to_json()).to_json() == found.to_json()
 
 
-@every_check
+WITH_PATCH = [name for name in card_names("checks") if find(name).severity != "note" and find(name).patch]
+
+
+@pytest.mark.parametrize("name", WITH_PATCH)
 def test_its_patch_is_made_of_settings_and_changes_something(name: str) -> None:
-    where, found = FAULTS[name](), find(name)
-    if found.severity == "note" or not found.patch:
-        return
+    where, found = FAULTS[name](), replace(find(name), check=name)
 
     mended, reasons = mend_settings(where.settings, [found])
 
     assert reasons
     assert set(reasons) <= set(found.patch)
     assert mended != where.settings
+
+
+@pytest.mark.parametrize("name", WITH_PATCH)
+def test_with_sparse_labels_it_proposes_no_strategy_that_takes_the_rest_for_background(name: str) -> None:
+    where = FAULTS[name]()
+    sparse = where.settings.model_copy(update={"labels": where.settings.labels.model_copy(update={"kind": "sparse"})})
+    found = load_card("checks", name).check(replace(where, settings=sparse, strategy="pu_pseudo"))
+
+    assert found is None or found.patch.get("strategy") in (None, "auto", "nnpu", "pu_pseudo")
 
 
 @every_check

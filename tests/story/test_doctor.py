@@ -141,6 +141,7 @@ def test_an_interrupted_run_is_examined_too(sick_run: Path, tmp_path: Path, ask:
         (["one", "two"], 2, "2 places were given"),
         ([], 2, "0 places were given"),
         (["x", "--picks", "y.csv"], 2, "--diameter-angstrom"),
+        (["x", "--diameter-angstrom", "180"], 2, "--picks"),
     ],
 )
 def test_what_cannot_be_examined_is_refused_in_a_line(
@@ -164,3 +165,33 @@ def test_options_go_over_a_settings_file(easy_data: Path, tmp_path: Path) -> Non
     assert run([*words, "--settings", str(file), "--set", "learn.batch=2"]) == 0
     used = yaml.safe_load(Run(tmp_path / "run").settings_file.read_text())
     assert (used["seed"], used["learn"]["steps"], used["learn"]["batch"]) == (7, 3, 2)
+
+
+def test_options_for_micrographs_are_refused_with_a_run(easy_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", str(easy_run), "--labels", "sparse"]) == 2
+    assert "--labels: it is for micrographs, and a run knows its own" in capsys.readouterr().err
+
+
+def test_a_settings_file_decides_what_labels_mean(easy_data: Path, tmp_path: Path, ask: Ask) -> None:
+    file, fixed = tmp_path / "s.yaml", tmp_path / "fixed.yaml"
+    file.write_text("labels: {kind: sparse, per_micrograph: 25}\nstrategy: nnpu\n", encoding="utf-8")
+
+    ask(*data_words(easy_data, easy_data / "labels.csv"), "--settings", file, "--fix", fixed)
+
+    assert yaml.safe_load(fixed.read_text())["labels"] == {"kind": "sparse", "per_micrograph": 25.0}
+
+
+def test_training_again_to_the_same_end_keeps_what_the_doctor_found(easy_data: Path, easy_run: Path, ask: Ask) -> None:
+    ask(easy_run)
+    kept = [{"check": "duplicates", **json.loads(json.dumps(FOUND))}]
+    Run(easy_run).write_json(Run(easy_run).findings_file, kept)
+
+    assert run([*train_words(easy_data, easy_run), "--resume"]) == 0
+
+    assert [one["check"] for one in json.loads(Run(easy_run).findings_file.read_text())] == ["duplicates"]
+
+
+FOUND = {
+    "severity": "note", "symptom": "two are one", "evidence": {"pairs": 1}, "cause": "a copy",
+    "remedy": "Leave one out.", "source": "here", "patch": {}, "options": {}, "labels": "",
+}  # fmt: skip

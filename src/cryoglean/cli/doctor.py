@@ -39,10 +39,32 @@ class Patient:
     """Labels of micrographs that are held out."""
     test: Path | None = None
     """Labels of micrographs that must not be learned from; only their pictures are looked at."""
-    labels: Literal["complete", "sparse"] = "complete"
+    labels: Literal["complete", "sparse"] | None = None
     """Whether --picks holds every particle of its micrographs."""
     settings: Path | None = None
     """A settings file that is to be trained with."""
+
+    def is_run(self, what: Sequence[str]) -> bool:
+        """Whether a run is asked about, and not micrographs.
+
+        Raises:
+            SettingsError: options for micrographs come with a run, or micrographs without --picks.
+        """
+        if self.picks is not None:
+            return False
+        names = ("diameter_angstrom", "pixel_size_angstrom", "validation", "test", "labels", "settings")
+        given = next((name for name in names if getattr(self, name) is not None), None)
+        if given is None:
+            return True
+        if len(what) == 1 and (Path(what[0]) / "settings.yaml").exists():
+            raise SettingsError(
+                "it is for micrographs, and a run knows its own",
+                where=f"--{given.replace('_', '-')}",
+                fix="Leave it out.",
+            )
+        raise SettingsError(
+            "it is needed", where="--picks", fix="Give the labels; without them only a run can be examined."
+        )
 
 
 def doctor_command(
@@ -68,7 +90,7 @@ def doctor_command(
     from cryoglean.cli.main import print_json
     from cryoglean.cli.progress import Counter, counting
 
-    is_run = patient.picks is None
+    is_run = patient.is_run(what)
     with counting(quiet=quiet or json) as make_counter:
         counters: dict[str, Counter] = {}
 
@@ -131,7 +153,8 @@ def _ask_data(what: Sequence[str], patient: Patient, tell: Tell) -> _Asked:
         )
     size = ParticleSize(patient.diameter_angstrom, patient.pixel_size_angstrom)
     dataset, _ = gather_dataset(what, size, LabelFiles(patient.picks, patient.validation, patient.test))
-    settings = choose_settings(file=patient.settings, fixed={"labels": {"kind": patient.labels}})
+    fixed = {} if patient.labels is None else {"labels": {"kind": patient.labels}}
+    settings = choose_settings(file=patient.settings, fixed=fixed)
     return _Asked(dataset, settings, *diagnose_data(dataset, settings, tell))
 
 

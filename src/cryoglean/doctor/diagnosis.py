@@ -74,7 +74,7 @@ def gather_evidence(run: Run, tell: Tell | None = None, *, looks: bool = True) -
     settings = read_settings(run.settings_file)
     dataset = Dataset.from_json(run.read_json(run.dataset_file), read_picks(run.labels_file))
     summary: dict[str, Any] | None = run.summary() if run.is_finished else None
-    if summary is not None and summary.get("patches"):
+    if dataset.content_digest is not None or (summary is not None and summary.get("patches")):
         raise RunError("it learned from a file of patches, which has no micrographs to look at", where=run.folder)
     network = None
     if summary is not None and looks:
@@ -89,6 +89,8 @@ def gather_evidence(run: Run, tell: Tell | None = None, *, looks: bool = True) -
 
 def diagnose_training(run: Run) -> tuple[Finding, ...]:
     """Right after a training: what it told and came to, without looking at a micrograph again; kept in the run."""
+    if run.findings_file.exists() and run.findings_file.stat().st_mtime_ns >= run.summary_file.stat().st_mtime_ns:
+        return tuple(Finding.from_json(one) for one in run.read_json(run.findings_file))  # asked after the training
     findings = examine(gather_evidence(run, looks=False))
     keep_findings(run, findings)
     return findings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from cryoglean.dataset import Dataset
@@ -60,7 +60,6 @@ class Evidence:
     summary: Mapping[str, Any] | None = None
     network: NetworkLook | None = None
     picks: Picks | None = None
-    _cache: dict[str, Any] = field(default_factory=dict)
 
     def has(self, part: str) -> bool:
         """Whether a part is there.

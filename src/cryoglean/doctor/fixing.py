@@ -29,14 +29,21 @@ def mend_settings(settings: Settings, findings: Sequence[Finding]) -> tuple[Sett
     """
     content = settings.model_dump(mode="json")
     reasons: dict[str, str] = {}
-    has_root = any(one.severity == "error" and one.patch and not _is_consequence(one) for one in findings)
+    claimed: set[str] = set()
+    has_root = any(
+        one.severity == "error"
+        and not _is_consequence(one)
+        and any(_read(content, name) != value for name, value in one.patch.items())
+        for one in findings
+    )
     for finding in findings:
         if finding.severity == "note" or (has_root and _is_consequence(finding)):
             continue
         for name, value in finding.patch.items():
-            if name not in reasons and _read(content, name) != value:
+            if name not in claimed and _read(content, name) != value:
                 reasons[name] = f"{finding.check}: {finding.symptom}"
                 _write(content, name, value)
+            claimed.add(name)
     return resolve_settings([content]), reasons
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from cryoglean.settings import Settings
 REACH_DIAMETERS = 4.0
 """How far around a label the mean picture of a label goes."""
 _MOST_LABELS = 400  # a micrograph, for mean pictures
-_THUMBNAIL = 48
+_THUMBNAIL = 50  # blocks a side, the outermost of which are left out
 _BANDS = 24
 _CORE_DIAMETERS = 0.6  # where a mean picture is asked whether there is something
 
@@ -119,7 +119,7 @@ class Look:
     mean: float = 0.0
     deviation: float = 0.0
     digest: str = ""
-    thumbnail: Array = field(default_factory=lambda: np.zeros((_THUMBNAIL, _THUMBNAIL)))
+    thumbnail: Array = field(default_factory=lambda: np.zeros((_THUMBNAIL - 2, _THUMBNAIL - 2)))
     spectrum: Array = field(default_factory=lambda: np.full(_BANDS, np.nan))
     skewness: float = 0.0
     labels: Array = field(default_factory=lambda: np.zeros((0, 2)))
@@ -213,7 +213,10 @@ def _look(dataset: Dataset, preparation: Preparation, name: str) -> Look:
     smooth = gaussian_filter(image, preparation.particle_pixels / 5)
     inside = prepared.valid.numpy()
     looked = replace(
-        known, spectrum=_spectrum(image, inside), skewness=float(skew(smooth[inside].clip(-3, 3), axis=None))
+        known,
+        missing_share=max(known.missing_share, 1 - float(inside.mean())),
+        spectrum=_spectrum(image, inside),
+        skewness=float(skew(smooth[inside].clip(-3, 3), axis=None)),
     )
     if not len(looked.labels):
         return looked
@@ -242,10 +245,11 @@ def _thumbnail(pixels: NDArray[np.float32]) -> Array:
     """Block means of the whole, without their slow changes, which micrographs of one session share."""
     rows, columns = (np.array_split(np.arange(length), _THUMBNAIL) for length in pixels.shape)
     if min(pixels.shape) < _THUMBNAIL:
-        return np.zeros((_THUMBNAIL, _THUMBNAIL))
+        return np.zeros((_THUMBNAIL - 2, _THUMBNAIL - 2))
     by_row = np.add.reduceat(pixels.astype(np.float64), [part[0] for part in rows], axis=0)
     sums = np.add.reduceat(by_row, [part[0] for part in columns], axis=1)
     means: Array = sums / np.outer([len(part) for part in rows], [len(part) for part in columns])
+    means = means[1:-1, 1:-1]  # a border that is blank on all micrographs makes all of them alike
     fine: Array = means - np.asarray(gaussian_filter(means, 4), dtype=np.float64)
     fine = np.clip(fine, -3 * fine.std(), 3 * fine.std())
     norm = float(np.linalg.norm(fine))
@@ -273,32 +277,31 @@ def _stack(prepared: Prepared, image: Array, look: Look, preparation: Preparatio
     rows, columns = look.shape
     outside = int(((moved < -0.5) | (moved > (columns - 0.5, rows - 0.5))).any(axis=1).sum())
     reach = round((REACH_DIAMETERS if name == AS_GIVEN else 1.0) * preparation.particle_pixels)
-    pieces = _pieces(prepared, image, moved, reach)
     side = 2 * reach + 1
-    if not len(pieces):
-        return Stack(0, np.zeros((side, side)), 0.0, len(moved), outside)
-    return Stack(len(pieces), pieces.sum(axis=0), float(np.square(pieces).mean()), len(moved), outside)
+    total, square, count = np.zeros((side, side)), 0.0, 0
+    for piece in _pieces(prepared, image, moved, reach):
+        total += piece
+        square += float(np.square(piece).mean())
+        count += 1
+    return Stack(count, total, square / max(count, 1), len(moved), outside)
 
 
-def _pieces(prepared: Prepared, image: Array, xy: Array, reach: int) -> Array:
-    """(n, 2 reach + 1, 2 reach + 1) pieces around places, those whose middle is inside; edges are continued by 0."""
+def _pieces(prepared: Prepared, image: Array, xy: Array, reach: int) -> Iterator[Array]:
+    """(2 reach + 1, 2 reach + 1) pieces around places whose middle is inside; edges are continued by 0."""
     padded = np.pad(image, reach)
-    found: list[Array] = []
     centres = np.round(prepared.scale.to_rescaled(xy)).astype(int)
     for x, y in centres[:: max(math.ceil(len(centres) / _MOST_LABELS), 1)]:
         if 0 <= x < image.shape[1] and 0 <= y < image.shape[0]:
-            found.append(padded[y : y + 2 * reach + 1, x : x + 2 * reach + 1])
-    side = 2 * reach + 1
-    return np.array(found, dtype=np.float64).reshape(-1, side, side)
+            yield padded[y : y + 2 * reach + 1, x : x + 2 * reach + 1]
 
 
 def _differences(prepared: Prepared, image: Array, look: Look, preparation: Preparation) -> Array:
     """Inside (0.4 diameters) minus surroundings (0.5 to 0.8) of each label, as `prepare.contrast` measures it."""
     reach = round(preparation.particle_pixels)
-    pieces = _pieces(prepared, image, look.labels, reach)
     away = distances(2 * reach + 1) / preparation.particle_pixels
     inside, around = away <= 0.4, (away >= 0.5) & (away <= 0.8)
-    return np.asarray(pieces[:, inside].mean(axis=1) - pieces[:, around].mean(axis=1))
+    pieces = _pieces(prepared, image, look.labels, reach)
+    return np.array([piece[inside].mean() - piece[around].mean() for piece in pieces], dtype=np.float64)
 
 
 def nearest_labels(look: Look) -> Array:

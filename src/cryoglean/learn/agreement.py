@@ -31,7 +31,7 @@ def measure_agreement(logits: Tensor, targets: Targets) -> dict[str, float]:
         found.append(_correlate(turned, y, w) if turned.shape == y.shape else None)
     if found[0] is None:
         return {}
-    return {"agreement": found[0], "agreement_turned": max(one for one in found[1:] if one is not None)}
+    return {"agreement": found[0], "agreement_turned": max((one for one in found[1:] if one is not None), default=0.0)}
 
 
 def _correlate(first: Tensor, second: Tensor, w: Tensor) -> float | None:

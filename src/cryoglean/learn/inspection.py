@@ -5,6 +5,7 @@ Costs one more backward pass where there are unlabelled crops, and next to nothi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -58,7 +59,7 @@ class Inspection:
 
     def after_backward(self) -> None:
         """Gradients of each layer, and how the two kinds of terms pull; before anything is clipped."""
-        self._gradients = [0.0 if each.grad is None else float(each.grad.norm()) for _, each in self._named]
+        self._gradients = [0.0 if each.grad is None else _known(float(each.grad.norm())) for _, each in self._named]
         if self._unlabelled is None:
             return
         both = zip(self._every, self._unlabelled, strict=True)
@@ -70,6 +71,8 @@ class Inspection:
         unlabelled = torch.cat([one.flatten() for _, one in pairs])
         labelled = torch.cat([(whole - one).flatten() for whole, one in pairs])
         sizes = float(unlabelled.norm()), float(labelled.norm())
+        if not (math.isfinite(sizes[0]) and math.isfinite(sizes[1])):
+            return
         cosine = float(unlabelled @ labelled) / max(sizes[0] * sizes[1], _SMALLEST)
         self._pull = {"unlabelled_share": sizes[0] / max(sizes[1], _SMALLEST), "unlabelled_cosine": cosine}
 
@@ -77,9 +80,9 @@ class Inspection:
         """What was measured.
 
         Returns:
-            `layers`: name -> (gradient norm, length of the step relative to the weights); `update_ratio`: the median
-            of the latter; `unlabelled_share`: length of the unlabelled terms' gradient relative to the labelled
-            terms', and `unlabelled_cosine` of the angle between them, where there are both.
+            `layers`: name -> (gradient norm, -1 where that overflowed; length of the step relative to the weights);
+            `update_ratio`: the median of the latter; `unlabelled_share`: length of the unlabelled terms' gradient
+            relative to the labelled terms', and `unlabelled_cosine` of the angle between them, where there are both.
         """
         layers: dict[str, tuple[float, float]] = {}
         for (name, each), old, gradient in zip(self._named, self._old, self._gradients, strict=True):
@@ -87,3 +90,7 @@ class Inspection:
             layers[name.removesuffix(".weight")] = (gradient, moved)
         ratios = torch.tensor([moved for _, moved in layers.values()] or [0.0])
         return {"update_ratio": float(ratios.median()), "layers": layers, **self._pull}
+
+
+def _known(norm: float) -> float:
+    return norm if math.isfinite(norm) else -1.0

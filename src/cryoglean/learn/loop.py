@@ -49,11 +49,13 @@ class Fit:
         network: the averaged network of the best validation, or of the last step without one.
         best_step: how many steps it had seen.
         best_score: its validation score; None without validation.
+        unlabelled_weight: of unlabelled terms in the end, relative to the settings: below 1 after a roll-back.
     """
 
     network: nn.Module
     best_step: int
     best_score: float | None
+    unlabelled_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +158,10 @@ def fit(
         if plan.checkpoint_file is not None and (is_due or state.step == settings.steps):
             state.save(plan.checkpoint_file, plan)
             saved_at = time.monotonic()
+    weight = plan.memory.get(UNLABELLED_WEIGHT, (1.0,))[0]
     if plan.validate is None or not plan.keeps_best:
-        return Fit(state.teacher.network, state.step, None)
-    return Fit(state.best, state.best_step, state.best_score)
+        return Fit(state.teacher.network, state.step, None, weight)
+    return Fit(state.best, state.best_step, state.best_score, weight)
 
 
 def _start(network: nn.Module, settings: LearnSettings, hardware: Hardware) -> _State:
@@ -177,7 +180,7 @@ def _make_step(state: _State, objective: Objective, settings: LearnSettings, pla
         group["lr"] = rate
     state.student.train()
     state.optimizer.zero_grad(set_to_none=True)
-    facts: dict[str, float] = {}
+    said_by: dict[str, list[float]] = {}
     look = Inspection(state.student) if plan.watch.every and state.step % plan.watch.every == 0 else None
     for part in range(settings.accumulate):
         terms, said = objective(state.student, state.teacher.network, state.step * settings.accumulate + part)
@@ -189,7 +192,8 @@ def _make_step(state: _State, objective: Objective, settings: LearnSettings, pla
             look.after_backward()
         state.is_taught = has_unlabelled(terms)
         for name, value in {"loss": float(loss.detach()), **said}.items():
-            facts[name] = facts.get(name, 0.0) + value / settings.accumulate
+            said_by.setdefault(name, []).append(value)
+    facts = {name: sum(values) / len(values) for name, values in said_by.items()}
     if not math.isfinite(facts["loss"]):
         raise RunError(
             f"the loss of step {state.step + 1} is not a number", where="training",
@@ -227,6 +231,8 @@ def _undo_collapse(state: _State, plan: LoopPlan) -> None:
     state.optimizer.state.clear()
     weight = plan.memory.get(UNLABELLED_WEIGHT, (1.0,))[0] / 2
     plan.memory[UNLABELLED_WEIGHT] = (weight,)
-    score, state.scores = state.scores[-1], []
+    for name in [name for name in plan.memory if name != UNLABELLED_WEIGHT]:
+        del plan.memory[name]  # what was averaged over the guesses of the network that collapsed
+    score, state.scores = state.scores[-1], [state.best_score or 0.0]
     told = {"step": state.step, "to_step": state.best_step, "average_precision": score, "best": state.best_score}
     plan.tell({"event": "rolled_back", "phase": plan.phase, **told, "unlabelled_weight": weight})

@@ -131,7 +131,7 @@ def summary(**more: Any) -> dict[str, Any]:
     """Of a sound run."""
     found = {
         "f1": 0.88, "best_f1": 0.89, "precision": 0.9, "recall": 0.86, "average_precision": 0.9, "threshold": 0.5,
-        "truth": 90, "surest_half": (45, 2),
+        "truth": 90, "surest_half": (45, 2), "tolerance_pixels": 20.0,
     }  # fmt: skip
     found |= more.pop("validation", {})
     told = {name: value for name, value in ROUND.items() if name != "event"} | more.pop("round", {})
@@ -190,10 +190,13 @@ FAULTS: dict[str, Callable[[], Evidence]] = {
     "density": lambda: evidence(dataset=dataset(diameter_angstrom=240.0)),
     "double_labels": lambda: evidence(looks=looks(a={"labels": np.concatenate([grid(), grid()[:10] + 2.0])})),
     "few_labels": lambda: evidence(dataset=dataset(_labels(a=4, b=3, c=36))),
-    "incomplete_labels": lambda: evidence(summary=summary(validation={"surest_half": (60, 25)})),
+    "incomplete_labels": lambda: evidence(
+        summary=summary(validation={"surest_half": (60, 25)}),
+        picks=Picks.of_one("c", np.concatenate([grid(), grid()[::2] + 30.0]), np.linspace(0.9, 0.95, 54)),
+    ),
     "prior": lambda: evidence("labels.kind=sparse", "labels.per_micrograph=150"),
     "learning_rate": lambda: evidence(
-        "learn.learning_rate=5e-6", events=[*_steps(learning_rate=5e-6), monitor(1, update_ratio=1e-6)]
+        "learn.learning_rate=5e-6", events=[*_steps(learning_rate=5e-6), monitor(391, update_ratio=1e-6)]
     ),
     "loss_stuck": lambda: evidence(events=_steps(loss=1.0)),
     "not_a_number": lambda: evidence(events=[*_steps(), *(step(number, gradient_norm=-1.0) for number in range(9))]),
@@ -205,12 +208,12 @@ FAULTS: dict[str, Callable[[], Evidence]] = {
     "small_batches": lambda: evidence("learn.batch=1"),
     "slow_average": lambda: evidence("learn.ema_decay=0.9999"),
     "few_steps": lambda: evidence("learn.steps=40", events=[validation(20, 0.4), validation(40, 0.6)]),
-    "pseudo_share": lambda: evidence(summary=summary(round={"particle_share": 0.01})),
+    "pseudo_share": lambda: evidence(summary=summary(round={"particle_share": 0.01, "gain": 0.0})),
     "class_usage": lambda: evidence(
         summary=summary(rounds=[]), events=events(taught={"taught.particle_usage": 0.0, "taught.usage": 0.8})
     ),
     "inert_threshold": lambda: evidence(summary=summary(round={"usage": 0.999})),
-    "pseudo_quality": lambda: evidence(summary=summary(round={"recall": 0.1})),
+    "pseudo_quality": lambda: evidence(summary=summary(round={"recall": 0.1, "gain": 0.0})),
     "empty_chosen": lambda: evidence(summary=summary(round={"kept": 2, "particles": {"d": 3, "e": 2}})),
     "misaligned_views": lambda: evidence(
         events=events(taught={"taught.agreement": 0.1, "taught.agreement_turned": 0.8})

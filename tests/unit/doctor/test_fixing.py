@@ -59,3 +59,19 @@ def test_consequences_wait_where_the_root_is_mended() -> None:
 
     assert mend_settings(Settings(), [root, later])[0].strategy == "auto"
     assert mend_settings(Settings(), [later])[0].strategy == "recommended"
+
+
+def test_a_worse_finding_whose_wish_is_so_already_still_has_it() -> None:
+    settings = resolve_settings([], ["strategy=recommended"])
+    worse, later = finding("error", strategy="recommended"), finding("warning", strategy="supervised")
+
+    assert mend_settings(settings, [worse, later]) == (settings, {})
+
+
+def test_an_error_that_changes_nothing_does_not_make_others_wait() -> None:
+    idle, later = (
+        finding("error", learn__steps=Settings().learn.steps),
+        finding("warning", "pseudo_share", learn__batch=8),
+    )
+
+    assert mend_settings(Settings(), [idle, later])[0].learn.batch == 8

@@ -1,5 +1,6 @@
 """A training that is watched: what is measured inside a step, and a collapse that is undone."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,40 @@ def test_after_a_roll_back_a_killed_training_is_resumed_to_the_same_weights(tmp_
 )  # fmt: skip
 def test_a_collapse_is_half_at_once_or_a_third_twice(scores: list[float], *, expected: bool) -> None:
     assert has_collapsed(scores) is expected
+
+
+def test_an_overflow_in_a_step_that_is_looked_into_is_told_and_written_as_json() -> None:
+    def broken(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+        said, facts = both()(student, teacher, micro_step)
+        loss = said["labelled"]
+        return {**said, "labelled": loss + torch.sqrt(loss - loss.detach()) if micro_step == 10 else loss}, facts
+
+    found = looks(watch(broken))
+
+    json.dumps(found, allow_nan=False)
+    assert all(gradient == -1.0 for gradient, _ in found[1]["layers"].values())
+    assert "unlabelled_share" not in found[1]
+    assert found[2]["layers"]["0"][0] > 0
+
+
+def test_what_only_some_micro_steps_tell_is_averaged_over_those() -> None:
+    def telling(student: nn.Module, teacher: nn.Module, micro_step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+        said, facts = objective(student, teacher, micro_step)
+        return said, {**facts, **({"now_and_then": 0.8} if micro_step % 10 == 0 else {})}
+
+    events: list[dict[str, Any]] = []
+    settings = SETTINGS.model_copy(update={"accumulate": 4, "steps": 10})
+    fit(make_network(), telling, settings, CPU, LoopPlan(events.append))
+
+    told = [event["now_and_then"] for event in events if "now_and_then" in event]
+    assert told == pytest.approx([0.8] * 4)
+
+
+def test_a_second_collapse_is_undone_too_and_guesses_of_the_first_are_forgotten() -> None:
+    memory: dict[str, tuple[float, ...]] = {"labeller.0": (3.0,)}
+
+    events, fitted = train_with({10: 0.8, 20: 0.05, 30: 0.05}, memory=memory)
+
+    assert [event["unlabelled_weight"] for event in events if event["event"] == "rolled_back"] == [0.5, 0.25]
+    assert memory == {UNLABELLED_WEIGHT: (0.25,)}
+    assert fitted.unlabelled_weight == 0.25

@@ -5,6 +5,7 @@ Source: methods.md S17: "usage above 20 %" is set by background, of which there 
 """
 
 from cryoglean.doctor.evidence import Evidence
+from cryoglean.doctor.remedies import take_recommended
 from cryoglean.finding import Finding
 
 GROUP = "pseudo-labels"
@@ -18,16 +19,18 @@ def check(evidence: Evidence) -> Finding | None:
     offline = [told for told in evidence.rounds if told.get("prior") and "particle_usage" in told]
     poor = [told for told in offline if float(told["particle_usage"]) < _SHARE * float(told["prior"])]
     if poor:
-        return _describe(float(poor[0]["particle_usage"]), float(poor[0]["background_usage"]), float(poor[0]["prior"]))
+        return _describe(
+            evidence, float(poor[0]["particle_usage"]), float(poor[0]["background_usage"]), float(poor[0]["prior"])
+        )
     steps = [event for event in evidence.told("step") if "taught.expected_share" in event]
     usage, background, expected = (
         evidence.mean_fact(f"taught.{name}") or 0.0 for name in ("particle_usage", "background_usage", "expected_share")
     )
     is_poor = len(steps) >= _FEW and usage < _SHARE * expected
-    return _describe(usage, background, expected) if is_poor else None
+    return _describe(evidence, usage, background, expected) if is_poor else None
 
 
-def _describe(particle: float, background: float, prior: float) -> Finding:
+def _describe(evidence: Evidence, particle: float, background: float, prior: float) -> Finding:
     return Finding(
         "warning",
         f"hardly any particle passes the selection: {100 * particle:.2f} % of the pixels, and "
@@ -36,5 +39,5 @@ def _describe(particle: float, background: float, prior: float) -> Finding:
         "a threshold above what the network says of particles: its scores are not calibrated",
         "Take a strategy that selects by rank or needs no threshold; do not only lower the threshold.",
         "methods.md S17",
-        patch={"strategy": "recommended", "options": {}},
+        patch=take_recommended(evidence),
     )

@@ -4,41 +4,58 @@ Source: the source notes (recall .0074 after FixMatch); docs/explain/doctor.md. 
 training has gone back to its best weights by itself.
 """
 
-from cryoglean.doctor.evidence import Evidence
+from cryoglean.doctor.evidence import Event, Evidence
+from cryoglean.doctor.remedies import take_recommended
 from cryoglean.finding import Finding
 from cryoglean.health import has_collapsed
 from cryoglean.settings import LearnSettings
 
 GROUP = "outcome"
 NEEDS = ("events", "settings")
+_RECOVERED = 0.7  # of the best
 
 
 def check(evidence: Evidence) -> Finding | None:
-    """In any training, or by a roll-back."""
+    """A training that did not recover, or one that had to go back to its best weights."""
     back = evidence.told("rolled_back")
     for phase in evidence.phases:
-        scores = [float(event["average_precision"]) for event in evidence.told("validation") if event["phase"] == phase]
-        ends = [place for place in range(1, len(scores) + 1) if has_collapsed(scores[:place])]
-        if not ends and not any(event["phase"] == phase for event in back):
-            continue
-        unlabelled = any(
-            str(name).startswith(("taught.", "pseudo."))
-            for event in evidence.told("step")
+        scores = [
+            float(event["average_precision"])
+            for event in evidence.told("validation", phase=phase)
             if event["phase"] == phase
-            for name in event
-        )
-        return Finding(
-            "error",
-            f"validation collapsed in {phase}: average precision {scores[ends[0] - 1] if ends else 0.0:.3f} "
-            f"after {max(scores, default=0.0):.3f}",
-            {"best": max(scores, default=0.0), "last": scores[-1] if scores else None, "roll_backs": len(back)},
-            "the network learns its own mistakes from unlabelled crops"
-            if unlabelled
-            else "the steps are too long, or the labels contradict each other",
-            "Take `recommended`, or lower unlabelled.weight." if unlabelled else "Lower the learning rate.",
-            "source notes, critical fix",
-            patch={"strategy": "recommended", "options": {}, "unlabelled.weight": 1.0}
-            if unlabelled
-            else {"learn.learning_rate": LearnSettings().learning_rate},
+        ]
+        ends = [place for place in range(1, len(scores) + 1) if has_collapsed(scores[:place])]
+        went_back = [event for event in back if event["phase"] == phase]
+        if not went_back and (not ends or scores[-1] >= _RECOVERED * max(scores)):
+            continue
+        best, fell = _fall(scores, ends, went_back)
+        return _describe(
+            evidence, phase, {"best": best, "fell_to": fell, "last": scores[-1], "roll_backs": len(went_back)}
         )
     return None
+
+
+def _fall(scores: list[float], ends: list[int], went_back: list[Event]) -> tuple[float, float]:
+    """The best score before the first fall, and what it fell to."""
+    if went_back:
+        return float(went_back[0]["best"]), float(went_back[0]["average_precision"])
+    return max(scores[: ends[0]]), scores[ends[0] - 1]
+
+
+def _describe(evidence: Evidence, phase: str, known: dict[str, float]) -> Finding:
+    steps = [event for event in evidence.told("step") if event["phase"] == phase]
+    is_taught = any(str(name).startswith(("taught.", "pseudo.")) for event in steps for name in event)
+    rate = evidence.settings.learn.learning_rate
+    return Finding(
+        "error",
+        f"validation collapsed in {phase}: average precision fell from {known['best']:.3f} to {known['fell_to']:.3f}",
+        known,
+        "the network learns its own mistakes from unlabelled crops"
+        if is_taught
+        else "the steps are too long, or the labels contradict each other",
+        "Take `recommended`, or lower unlabelled.weight." if is_taught else "Lower the learning rate.",
+        "source notes, critical fix",
+        patch=take_recommended(evidence)
+        if is_taught
+        else {"learn.learning_rate": min(LearnSettings().learning_rate, rate / 3)},
+    )

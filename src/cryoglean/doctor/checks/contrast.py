@@ -13,6 +13,7 @@ GROUP = "data"
 NEEDS = ("looks",)
 _SURE = 4.0  # standard errors
 _SKEWED, _FEW = 0.3, 3
+_LABELS = 10  # with fewer, four standard errors are no certainty
 
 
 def check(evidence: Evidence) -> Finding | None:
@@ -60,7 +61,7 @@ def check(evidence: Evidence) -> Finding | None:
 
 def _sign(look: Look) -> int:
     values = look.differences
-    if len(values) < _FEW:
+    if len(values) < _LABELS:
         return 0
     error = float(values.std(ddof=1)) / np.sqrt(len(values)) or 1e-9
     return int(np.sign(values.mean())) if abs(values.mean()) > _SURE * error else 0

@@ -8,6 +8,7 @@ labelled had.
 from statistics import mean
 
 from cryoglean.doctor.evidence import Evidence
+from cryoglean.doctor.remedies import take_recommended
 from cryoglean.finding import Finding
 
 GROUP = "pseudo-labels"
@@ -38,6 +39,6 @@ def check(evidence: Evidence) -> Finding | None:
                 "methods.md 0",
                 patch={"options": {"variant": "corrected"}}
                 if "variant" in evidence.settings.options
-                else {"strategy": "recommended", "options": {}},
+                else take_recommended(evidence),
             )
     return None

@@ -15,13 +15,13 @@ _STILL = 1e-9
 def check(evidence: Evidence) -> Finding | None:
     """A layer whose weights never moved, at any look, though others did."""
     told = evidence.told("monitor")
-    still = [name for name in _layers(told) if all(_moved(event, name) < _STILL for event in told)]
+    still = [name for name in _layers(told) if all(_is_still(event, name) for event in told)]
     if not told or not still or len(still) == len(_layers(told)):
         return None
     silent = [
         name
         for name in still
-        if all(float(event["layers"][name][0]) < _STILL for event in told if name in event["layers"])
+        if all(abs(float(event["layers"][name][0])) < _STILL for event in told if name in event["layers"])
     ]
     return Finding(
         "error",
@@ -39,5 +39,7 @@ def _layers(told: list[Event]) -> list[str]:
     return list(dict.fromkeys(name for event in told for name in event["layers"]))
 
 
-def _moved(event: Event, name: str) -> float:
-    return float(event["layers"][name][1]) if name in event["layers"] else 0.0
+def _is_still(event: Event, name: str) -> bool:
+    """Without gradient (weight decay alone may move it), or without a step."""
+    gradient, moved = event["layers"].get(name, (0.0, 0.0))
+    return bool(moved < _STILL or abs(gradient) < _STILL)

@@ -14,16 +14,18 @@ from cryoglean.settings import LearnSettings
 
 GROUP = "training"
 NEEDS = ("events",)
+_EARLY = 0.3  # of the steps
 _ENOUGH = 50  # steps: fewer are a trial of the machinery, not a training
 
 
 def check(evidence: Evidence) -> Finding | None:
     """The largest median ratio over layers of any look into a training, and that times the steps."""
-    told = evidence.told("monitor")
+    told = [event for event in evidence.told("monitor") if float(event["update_ratio"]) > 0]  # others were left out
     if not told:
         return None
     ratio, count = max(float(event["update_ratio"]) for event in told), evidence.settings.learn.steps
-    is_short = ratio < SHORTEST_STEP or (count >= _ENOUGH and ratio * count < LEAST_REACH)
+    is_early = max(int(event["step"]) for event in told) < _EARLY * count  # rates begin low
+    is_short = not is_early and (ratio < SHORTEST_STEP or (count >= _ENOUGH and ratio * count < LEAST_REACH))
     rate = max((float(event["learning_rate"]) for event in evidence.told("step")), default=0.0)
     if not (is_short or ratio > LONGEST_STEP) or not rate:
         return None

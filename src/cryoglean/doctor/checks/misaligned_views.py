@@ -7,6 +7,7 @@ Source: methods.md 0 and recipe.md J1: a strong view that is turned without its 
 from statistics import mean
 
 from cryoglean.doctor.evidence import Evidence
+from cryoglean.doctor.remedies import leave_unlabelled_out
 from cryoglean.finding import Finding
 
 GROUP = "pseudo-labels"
@@ -35,6 +36,6 @@ def check(evidence: Evidence) -> Finding | None:
                 "a view was turned or mirrored and its target was not",
                 "Move both in the same way; leave unlabelled micrographs out until then.",
                 "methods.md 1.3",
-                patch={"strategy": "supervised", "options": {}},
+                patch=leave_unlabelled_out(evidence),
             )
     return None

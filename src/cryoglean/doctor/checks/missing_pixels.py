@@ -9,18 +9,18 @@ from cryoglean.finding import Finding
 
 GROUP = "data"
 NEEDS = ("looks",)
-_SHARE = 0.02
+_SHARE = 0.05
 
 
 def check(evidence: Evidence) -> Finding | None:
-    """More than 2 % of a micrograph."""
+    """More than 5 % of a micrograph."""
     bad = [one for one in (evidence.looks.each if evidence.looks else ()) if one.missing_share > _SHARE]
     if not bad:
         return None
     worst = max(bad, key=lambda one: one.missing_share)
     return Finding(
         "warning",
-        f"{len(bad)} micrographs hold pixels that are not numbers, up to {100 * worst.missing_share:.0f} % "
+        f"{len(bad)} micrographs are blank or no numbers in places, up to {100 * worst.missing_share:.0f} % "
         f"({worst.name})",
         {"micrographs": len(bad), "largest_share": worst.missing_share, "micrograph": worst.name},
         "a step before this one divided by zero or masked something out",

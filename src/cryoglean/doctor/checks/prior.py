@@ -24,7 +24,8 @@ def check(evidence: Evidence) -> Finding | None:
         return None
     said, names = told
     low, high, who = known
-    is_low, is_high = said < low / _FAR, high is not None and said > high * _FAR
+    is_low = said < (low if high is None else low / _FAR)
+    is_high = high is not None and said > high * _FAR
     if not (is_low or is_high):
         return None
     best = low if high is None else (low + high) / 2
@@ -36,7 +37,7 @@ def check(evidence: Evidence) -> Finding | None:
         "of particles",
         "Leave it out, or give the number that was counted.",
         "docs/explain/priors.md",
-        patch={name: (round(best, 1) if name == "labels.per_micrograph" and high is None else None) for name in names},
+        patch=dict.fromkeys(names),
     )
 
 
@@ -63,7 +64,7 @@ def _counted(evidence: Evidence) -> tuple[float, float | None, str] | None:
     expected = (evidence.summary or {}).get("expected") or {}
     if expected.get("source") == "best bin" and expected.get("interval"):
         return (expected["interval"][0], expected["interval"][1], "clicks (best bin)")
-    return (float(np.mean(counts)) * _FAR, None, "clicks alone, at least") if counts else None
+    return (float(np.mean(counts)), None, "clicks alone, at least") if counts else None
 
 
 def _pixels(evidence: Evidence) -> float:

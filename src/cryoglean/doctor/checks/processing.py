@@ -42,7 +42,7 @@ def _describe(role: str, shift: float, scale: float, offset: float) -> Finding:
         else "they were normalised by another program",
         "Process all micrographs in the same way."
         if is_shifted
-        else "Harmless by itself, since each micrograph is normalised; but see that they were processed alike.",
+        else "A scale alone does no harm, each micrograph is normalised; find out what else was done to them.",
         "docs/explain/doctor.md",
     )
 

@@ -4,6 +4,7 @@ Source: docs/explain/unlabelled-micrographs.md: the same labelling is tried wher
 """
 
 from cryoglean.doctor.evidence import Evidence
+from cryoglean.doctor.remedies import leave_unlabelled_out
 from cryoglean.finding import Finding
 
 GROUP = "pseudo-labels"
@@ -16,16 +17,17 @@ def check(evidence: Evidence) -> Finding | None:
     for told in evidence.rounds:
         precision, recall = told.get("precision"), told.get("recall")
         is_bad = (precision is not None and precision < _PRECISION) or (recall is not None and recall < _RECALL)
+        has_helped = float(told.get("gain", 0.0)) > float(told.get("gain_standard_error", 0.0))
         if is_bad:
             return Finding(
-                "warning" if told.get("counts") else "note",
+                "note" if has_helped or not told.get("counts") else "warning",
                 f"pseudo-labels of round {told['round']} are poor: precision {_say(precision)}, recall "
                 f"{_say(recall)} on validation",
                 {"precision": precision, "recall": recall, "round": int(told["round"])},
                 "the teacher is not good enough to teach, or its maps are not calibrated",
                 "Label more, train the first network for longer, or leave unlabelled micrographs out.",
                 "docs/explain/unlabelled-micrographs.md",
-                patch={"strategy": "supervised", "options": {}},
+                patch=leave_unlabelled_out(evidence),
             )
     return None
 

@@ -6,7 +6,8 @@ it is in `cryoglean.compat`; here with the expected share in place of the labell
 
 from statistics import mean
 
-from cryoglean.doctor.evidence import Evidence
+from cryoglean.doctor.evidence import Event, Evidence
+from cryoglean.doctor.remedies import take_recommended
 from cryoglean.finding import Finding
 
 GROUP = "pseudo-labels"
@@ -21,13 +22,17 @@ def check(evidence: Evidence) -> Finding | None:
     if rounds:
         worst = max(rounds, key=lambda told: _distance(float(told["particle_share"]) / float(told["prior"])))
         where = f"the pseudo-labels of round {worst['round']}"
-        return _judge(where, float(worst["particle_share"]), float(worst["prior"]), counts=bool(worst.get("counts")))
+        return _judge(
+            evidence, where, (float(worst["particle_share"]), float(worst["prior"])), counts=_has_harmed(worst)
+        )
     steps = [event for event in evidence.told("step") if "taught.expected_share" in event]
     late = steps[len(steps) // 2 :]
     if len(late) < _FEW // 2:
         return None
     share, expected = (mean(float(event[f"taught.{name}"]) for event in late) for name in _SHARES)
-    return _judge("the pseudo-labels that the teacher makes at each step", share, expected, counts=True)
+    has_harmed = not evidence.rounds or any(_has_harmed(told) for told in evidence.rounds)
+    where = "the pseudo-labels that the teacher makes at each step"
+    return _judge(evidence, where, (share, expected), counts=has_harmed)
 
 
 _SHARES = ("particle_share", "expected_share")
@@ -37,7 +42,13 @@ def _distance(ratio: float) -> float:
     return max(ratio, 1 / max(ratio, 1e-9))
 
 
-def _judge(where: str, share: float, expected: float, *, counts: bool) -> Finding | None:
+def _has_harmed(told: Event) -> bool:
+    """Whether a round counts though it was not measured to gain; what helped is not called sick."""
+    return bool(told.get("counts")) and not float(told.get("gain", 0.0)) > float(told.get("gain_standard_error", 0.0))
+
+
+def _judge(evidence: Evidence, where: str, shares: tuple[float, float], *, counts: bool) -> Finding | None:
+    share, expected = shares
     ratio = share / max(expected, 1e-9)
     if _TOO_FEW <= ratio <= _TOO_MANY:
         return None
@@ -52,5 +63,5 @@ def _judge(where: str, share: float, expected: float, *, counts: bool) -> Findin
         else "a threshold that noise reaches, or maps of a network that was trained to see too many",
         "Take the corrected variant of the strategy, or `recommended`, which has no threshold.",
         "source notes, strategy 1",
-        patch={"strategy": "recommended", "options": {}},
+        patch=take_recommended(evidence),
     )

@@ -8,6 +8,7 @@ programs with a fixed cut would find nothing. Unlabelled crops that were taught 
 import numpy as np
 
 from cryoglean.doctor.evidence import Evidence
+from cryoglean.doctor.remedies import take_recommended
 from cryoglean.finding import Finding
 
 GROUP = "outcome"
@@ -33,5 +34,5 @@ def check(evidence: Evidence) -> Finding | None:
         "particles were taught as background: labels that are missing, or pseudo-labels without particles",
         "Do not cut these scores at 0.5; take `recommended`, or leave unlabelled micrographs out.",
         "source notes, critical fix",
-        patch={"strategy": "recommended", "options": {}} if is_taught else {},
+        patch=take_recommended(evidence) if is_taught else {},
     )

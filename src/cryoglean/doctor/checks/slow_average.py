@@ -11,17 +11,17 @@ from cryoglean.settings import LearnSettings
 
 GROUP = "training"
 NEEDS = ("settings",)
-_SHARE = 1.0
+_TIMES = 2.0
 
 
 def check(evidence: Evidence) -> Finding | None:
-    """Longer than the training itself."""
+    """More than twice the training."""
     learn = evidence.settings.learn
     memory = 1 / max(1 - learn.ema_decay, 1e-9)
-    if memory <= _SHARE * learn.steps or learn.steps < 50:
+    if memory <= _TIMES * learn.steps or learn.steps < 50:
         return None
     decay = LearnSettings().ema_decay
-    proposed = decay if 1 / (1 - decay) <= _SHARE * learn.steps else round(1 - 10 / learn.steps, 3)
+    proposed = decay if 1 / (1 - decay) <= _TIMES * learn.steps else round(1 - 10 / learn.steps, 3)
     return Finding(
         "warning",
         f"the averaged weights look back over {memory:,.0f} steps, and there are only {learn.steps:,}",

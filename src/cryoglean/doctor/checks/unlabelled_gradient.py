@@ -7,6 +7,7 @@ in a widely used benchmark's Mean Teacher, methods.md S11); a cosine below -0.3 
 from statistics import median
 
 from cryoglean.doctor.evidence import Evidence
+from cryoglean.doctor.remedies import leave_unlabelled_out
 from cryoglean.finding import Finding
 
 GROUP = "pseudo-labels"
@@ -23,7 +24,7 @@ def check(evidence: Evidence) -> Finding | None:
     shares = [float(event["unlabelled_share"]) for event in told]
     against = sum(float(event["unlabelled_cosine"]) < _AGAINST for event in told) / len(told)
     known = {"median_share": median(shares), "largest_share": max(shares), "against": against, "looks": len(told)}
-    source, off = "methods.md S17", {"strategy": "supervised", "options": {}}
+    source, off = "methods.md S17", leave_unlabelled_out(evidence)
     if max(shares) < _DEAD:
         return Finding(
             "error",

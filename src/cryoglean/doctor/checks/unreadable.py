@@ -21,7 +21,7 @@ def check(evidence: Evidence) -> Finding | None:
         "error" if told else "warning",
         f"{len(broken)} micrographs can't be used, {len(told)} of them labelled; the first: {first.error}",
         {"unusable": len(broken), "unusable_labelled": len(told), "micrograph": first.name},
-        "the file is cut off or damaged, or the sizes given do not fit it",
-        "Leave these files out, or copy them again.",
+        "see the message: the file is damaged, or a size that was given does not fit it",
+        "Do what the message says, or leave these files out.",
         "docs/explain/doctor.md",
     )

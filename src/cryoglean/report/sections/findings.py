@@ -24,7 +24,7 @@ def section(results: Results) -> Section | None:
     if not serious:
         blocks: list[Block] = [Text("The doctor found nothing that asks for action.")]
     else:
-        blocks = [Text(f"The doctor found {count_of(len(serious), 'thing')} that spoil the result or may do so.")]
+        blocks = [Text(f"The doctor found {count_of(len(serious), 'thing')} to act on.")]
     pictures = {
         check: _picture(check, png)
         for check, png in draw_findings(read_pictures(results.run.findings_pictures_file)).items()
