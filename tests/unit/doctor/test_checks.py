@@ -53,10 +53,10 @@ def test_steps_that_were_left_out_are_not_short_ones() -> None:
 
 
 def test_the_beginning_of_a_cycle_says_nothing_about_short_steps() -> None:
-    early = [step(1), monitor(11, update_ratio=2e-4)]
+    early = [step(1), monitor(11, update_ratio=1e-4)]
 
     assert learning_rate.check(evidence(events=early)) is None
-    assert learning_rate.check(evidence(events=[*early, monitor(391, update_ratio=2e-4)])) is not None
+    assert learning_rate.check(evidence(events=[*early, monitor(391, update_ratio=1e-4)])) is not None
 
 
 @pytest.mark.parametrize("check", [pseudo_quality.check, pseudo_share.check])
@@ -103,3 +103,10 @@ def test_folds_that_are_still_rising_are_seen() -> None:
     told = [*scores(0.4, 0.6, phase="fold-1"), *scores(0.5, 0.6, phase="fold-2")]
 
     assert few_steps.check(evidence("learn.steps=40", events=told)) is not None
+
+
+def test_looks_at_the_ends_of_a_cycle_are_scaled_to_its_middle() -> None:
+    """60 steps with looks at 1 and 51, as the default has them: both at a twentieth of the highest rate."""
+    told = [event for at in (1, 51) for event in (step(at, learning_rate=2.5e-4), monitor(at, update_ratio=5e-4))]
+
+    assert learning_rate.check(evidence("learn.steps=60", events=told)) is None

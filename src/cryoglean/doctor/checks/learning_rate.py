@@ -1,13 +1,14 @@
 """Steps that are far too short to learn anything, or so long that they destroy what was learned.
 
 Source: the length of a step relative to the weights is about 1e-3 in a sound training (Karpathy, CS231n, "ratio of
-weights:updates"); here 2e-3 to 2e-2 at its largest. Times the number of steps it says how far weights can get at all.
-The source notes lowered their rate to 5e-5 and 1e-5, and called the gradient norm healthy.
+weights:updates"); here 2e-3 to 2e-2 at its largest. Times the number of steps it says how far weights can get at all;
+since rates rise and fall and looks are few, each look is scaled to the highest rate, of which half is the mean. The
+source notes lowered their rate to 5e-5 and 1e-5, and called the gradient norm healthy.
 """
 
 from statistics import median
 
-from cryoglean.doctor.evidence import Evidence
+from cryoglean.doctor.evidence import Event, Evidence
 from cryoglean.finding import Finding
 from cryoglean.health import LEAST_REACH, LONGEST_STEP, SHORTEST_STEP
 from cryoglean.settings import LearnSettings
@@ -24,15 +25,16 @@ def check(evidence: Evidence) -> Finding | None:
     if not told:
         return None
     ratio, count = max(float(event["update_ratio"]) for event in told), evidence.settings.learn.steps
-    is_early = max(int(event["step"]) for event in told) < _EARLY * count  # rates begin low
-    is_short = not is_early and (ratio < SHORTEST_STEP or (count >= _ENOUGH and ratio * count < LEAST_REACH))
+    usual = median(_scale_up(evidence, event) for event in told)
+    reach = 0.5 * usual * count
+    is_early = max(int(event["step"]) for event in told) < _EARLY * count  # the first steps are longer
+    is_short = not is_early and (usual < SHORTEST_STEP or (count >= _ENOUGH and reach < LEAST_REACH))
     rate = max((float(event["learning_rate"]) for event in evidence.told("step")), default=0.0)
     if not (is_short or ratio > LONGEST_STEP) or not rate:
         return None
     norms = [float(event["gradient_norm"]) for event in evidence.told("step")]
     what = (
-        f"{count} steps can move the weights by {100 * ratio * count:.1f} % of their length at the most: "
-        "hardly anything is learned"
+        f"{count} steps can move the weights by {100 * reach:.1f} % of their length: hardly anything is learned"
         if is_short
         else f"a step changes the weights by {ratio:.1e} of their length: what was learned is destroyed"
     )
@@ -42,8 +44,9 @@ def check(evidence: Evidence) -> Finding | None:
         what,
         {
             "largest_update_ratio": ratio,
+            "reach": reach,
             "steps": count,
-            "healthy_from": max(SHORTEST_STEP, LEAST_REACH / count),
+            "healthy_reach": LEAST_REACH,
             "healthy_to": LONGEST_STEP,
             "learning_rate": rate,
             "median_gradient_norm": median(norms),
@@ -53,6 +56,17 @@ def check(evidence: Evidence) -> Finding | None:
         "CS231n, ratio of weights:updates",
         patch={"learn.learning_rate": proposed},
     )
+
+
+def _scale_up(evidence: Evidence, look: Event) -> float:
+    """The length of a step at the highest rate: it is proportional to the rate."""
+    highest = evidence.settings.learn.learning_rate
+    rates = (float(event["learning_rate"]) for event in evidence.told("step") if _is_same(event, look))
+    return float(look["update_ratio"]) * highest / next(rates, highest)
+
+
+def _is_same(event: Event, look: Event) -> bool:
+    return bool(event["step"] == look["step"] and event["phase"] == look["phase"])
 
 
 def _propose(rate: float, *, is_short: bool) -> float:
