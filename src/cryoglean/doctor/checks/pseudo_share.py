@@ -12,7 +12,7 @@ from cryoglean.finding import Finding
 
 GROUP = "pseudo-labels"
 NEEDS = ("events",)
-_TOO_FEW, _TOO_MANY, _FAR = 0.5, 2.0, 8.0
+_TOO_FEW, _TOO_MANY, _FAR = 0.5, 2.0, 4.0
 _FEW = 40  # steps
 
 
