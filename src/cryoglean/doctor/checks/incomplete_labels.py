@@ -15,7 +15,7 @@ from cryoglean.picks import Picks
 GROUP = "labels"
 NEEDS = ("summary", "picks")
 _SHARE, _COUNT = 0.2, 6
-_SUREST = 0.6  # of the share among the surest half there must be among the surest quarter
+_SUREST = 0.35  # of the share among the surest half there must be among the surest quarter
 _SOUND = 0.4  # average precision: the picks of a network that knows no particles say nothing about labels
 
 
@@ -28,7 +28,10 @@ def check(evidence: Evidence) -> Finding | None:
     is_sparse = summary.get("labels") == "sparse"
     if is_sparse or false < _COUNT or share < _SHARE or (found.get("average_precision") or 0.0) < _SOUND:
         return None
-    if evidence.picks is None or _bare_share(evidence.picks, evidence, true // 2, found) < _SUREST * share:
+    if evidence.picks is None:
+        return None
+    quarter, half = (_bare_share(evidence.picks, evidence, wanted, found) for wanted in (true // 2, true))
+    if quarter < _SUREST * half:
         return None
     return Finding(
         "warning",
