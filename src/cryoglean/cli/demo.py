@@ -77,11 +77,14 @@ def _load(out: Path, labelled: tuple[str, ...], diameter: float) -> Dataset:
 
 def _train(dataset: Dataset, settings: Settings, folder: Path, *, quiet: bool) -> Run:
     from cryoglean.cli.progress import watching_training
+    from cryoglean.doctor.diagnosis import diagnose_training
     from cryoglean.pipeline import train
     from cryoglean.run import Run
 
     with watching_training(quiet=quiet) as tell:
-        return train(dataset, settings, Run(folder), tell=tell)
+        run = train(dataset, settings, Run(folder), tell=tell)
+    diagnose_training(run)
+    return run
 
 
 def _pick_and_report(run: Run, out: Path, names: tuple[str, ...], *, quiet: bool) -> tuple[Evaluation, Path]:
