@@ -106,11 +106,10 @@ def main() -> None:
     parser.add_argument("--counts", default="20,100,500", help=f"{HUMAN}: the clicks of a person")
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--lines", nargs="+", default=list(LINES), choices=list(LINES), metavar="LINE")
-    parser.add_argument("--first-draw", type=int, default=0)
     arguments = parser.parse_args()
     done = {(row["set"], row["clicks"], row["seed"], row["line"]) for row in read_json_lines(RESULTS)}
     counts = [int(text) for text in arguments.counts.split(",")]
-    draws = range(arguments.first_draw, arguments.draws)
+    draws = range(arguments.draws)
     for seed, data, count, line in itertools.product(draws, arguments.sets.split(","), counts, arguments.lines):
         is_complete = line.startswith("complete labels")
         if (is_complete and count != counts[0]) or ("told" in line and count != 100):

@@ -160,12 +160,14 @@ def _ask_data(what: Sequence[str], patient: Patient, tell: Tell) -> _Asked:
 
 def say_findings(findings: Sequence[Finding]) -> None:
     """A paragraph for each, the worst first."""
+    from cryoglean.report.wording import say_evidence
+
     if not findings:
         print("healthy: nothing was found")
         return
     for one in findings:
         print(f"{one.severity}: {one.symptom} [{one.check}]")
-        print(f"  evidence: {', '.join(f'{name} {_say(value)}' for name, value in one.evidence.items())}")
+        print(f"  evidence: {say_evidence(one.evidence)}")
         print(f"  likely:   {one.cause}")
         print(f"  do:       {one.remedy}{_say_patch(one)}")
     counts = {kind: sum(one.severity == kind for one in findings) for kind in ("error", "warning", "note")}
@@ -176,10 +178,6 @@ def _say_patch(finding: Finding) -> str:
     words = [f"--set {name}={'null' if value is None else value}" for name, value in finding.patch.items()]
     words += [f"{name} {value}" for name, value in finding.options.items()]
     return f" ({', '.join(words)})" if words else ""
-
-
-def _say(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _write_pictures(folder: Path, pictures: Mapping[str, Pictures], *, quiet: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryoglean.dataset import Dataset
-from cryoglean.doctor.looks import Looks
+from cryoglean.doctor.looks import Look, Looks
 from cryoglean.picks import Picks
 from cryoglean.settings import Settings
 
@@ -69,13 +69,15 @@ class Evidence:
         """
         return bool(self.events) if part == "events" else getattr(self, part) is not None
 
-    def told(self, kind: str, *, phase: str = "") -> list[Event]:
-        """The events of one kind, of phases whose name begins with `phase`."""
+    def pixel_size_angstrom(self, look: Look) -> float | None:
+        """Of a micrograph: as the user said, else as its header says; None where nobody does."""
+        return self.dataset.pixel_size_angstrom or look.pixel_size_angstrom
+
+    def told(self, kind: str, phase: str | None = None) -> list[Event]:
+        """The events of one kind, of one phase or of all."""
         return [
-            event
-            for event in self.events
-            if event.get("event") == kind and str(event.get("phase", "")).startswith(phase)
-        ]
+            event for event in self.events if event.get("event") == kind and phase in (None, event.get("phase"))
+        ]  # fmt: skip
 
     @property
     def phases(self) -> tuple[str, ...]:

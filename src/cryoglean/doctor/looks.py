@@ -20,6 +20,7 @@ from cryoglean.errors import CryogleanError
 from cryoglean.io.micrographs import read_micrograph
 from cryoglean.micrograph import Micrograph
 from cryoglean.prepare.normalize import Preparation, Prepared
+from cryoglean.preparing import start_preparation
 from cryoglean.settings import Settings
 
 REACH_DIAMETERS = 4.0
@@ -172,14 +173,7 @@ def look_at(
         most_unlabelled: more unlabelled and test micrographs than this are not looked at.
         tell: is told each finished micrograph, how many are done, and how many there are.
     """
-    choice = settings.prepare
-    preparation = Preparation(
-        dataset.diameter_angstrom,
-        choice.particle_pixels,
-        choice.high_pass_diameters,
-        choice.clip,
-        particles_are_dark=False,
-    )
+    preparation = start_preparation(dataset, settings).turned(particles_are_dark=False)
     told, others = dataset.names("train", "validation"), dataset.names("unlabelled", "test")
     step = max(math.ceil(len(others) / most_unlabelled), 1)
     names = sorted([*told, *others[::step]])
@@ -188,7 +182,7 @@ def look_at(
         looks.append(_look(dataset, preparation, name))
         if tell is not None:
             tell(name, place, len(names))
-    return Looks(tuple(looks), choice.particle_pixels, len(others) - len(others[::step]))
+    return Looks(tuple(looks), preparation.particle_pixels, len(others) - len(others[::step]))
 
 
 def distances(side: int) -> Array:

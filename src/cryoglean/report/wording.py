@@ -123,6 +123,13 @@ def say_expected(told: Mapping[str, Any]) -> str:
     return f"particles a micrograph: about {told['per_micrograph']:,.0f} ({told['source']}{between})"
 
 
+def say_evidence(evidence: Mapping[str, Any]) -> str:
+    """`labels 12, strength 1.163`: what was measured, by name."""
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in evidence.items()
+    )
+
+
 def some_of(names: Sequence[str], limit: int = 3) -> str:
     """The first few names, and how many more there are."""
     more = len(names) - limit

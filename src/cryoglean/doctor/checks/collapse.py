@@ -17,15 +17,10 @@ _RECOVERED = 0.7  # of the best
 
 def check(evidence: Evidence) -> Finding | None:
     """A training that did not recover, or one that had to go back to its best weights."""
-    back = evidence.told("rolled_back")
     for phase in evidence.phases:
-        scores = [
-            float(event["average_precision"])
-            for event in evidence.told("validation", phase=phase)
-            if event["phase"] == phase
-        ]
+        scores = [float(event["average_precision"]) for event in evidence.told("validation", phase)]
         ends = [place for place in range(1, len(scores) + 1) if has_collapsed(scores[:place])]
-        went_back = [event for event in back if event["phase"] == phase]
+        went_back = evidence.told("rolled_back", phase)
         if not went_back and (not ends or scores[-1] >= _RECOVERED * max(scores)):
             continue
         best, fell = _fall(scores, ends, went_back)
@@ -43,7 +38,7 @@ def _fall(scores: list[float], ends: list[int], went_back: list[Event]) -> tuple
 
 
 def _describe(evidence: Evidence, phase: str, known: dict[str, float]) -> Finding:
-    steps = [event for event in evidence.told("step") if event["phase"] == phase]
+    steps = evidence.told("step", phase)
     is_taught = any(str(name).startswith(("taught.", "pseudo.")) for event in steps for name in event)
     rate = evidence.settings.learn.learning_rate
     return Finding(

@@ -43,5 +43,5 @@ def check(evidence: Evidence) -> Finding | None:
 
 
 def _diameter_pixels(evidence: Evidence, look: Look) -> float | None:
-    size = evidence.dataset.pixel_size_angstrom or look.pixel_size_angstrom
+    size = evidence.pixel_size_angstrom(look)
     return evidence.dataset.diameter_angstrom / size if size else None

@@ -20,7 +20,7 @@ def check(evidence: Evidence) -> Finding | None:
     labelled = evidence.looks.labelled if evidence.looks else ()
     twice, count = 0, 0
     for one in labelled:
-        size = evidence.dataset.pixel_size_angstrom or one.pixel_size_angstrom
+        size = evidence.pixel_size_angstrom(one)
         if size:
             twice += int(np.count_nonzero(nearest_labels(one) < _NEAR * evidence.dataset.diameter_angstrom / size))
             count += len(one.labels)

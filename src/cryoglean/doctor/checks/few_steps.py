@@ -37,8 +37,7 @@ def check(evidence: Evidence) -> Finding | None:
 
 def _rise(evidence: Evidence, phase: str) -> float | None:
     """Of the last validation of a training over the one before, 0 where it was better before; None without two."""
-    told = [event for event in evidence.told("validation") if event["phase"] == phase]
-    values = [float(event["average_precision"]) for event in told]
+    values = [float(event["average_precision"]) for event in evidence.told("validation", phase)]
     if len(values) < 2:
         return None
     return values[-1] - values[-2] if values[-1] == max(values) else 0.0

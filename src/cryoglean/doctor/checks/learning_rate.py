@@ -25,7 +25,7 @@ def check(evidence: Evidence) -> Finding | None:
     if not told:
         return None
     ratio, count = max(float(event["update_ratio"]) for event in told), evidence.settings.learn.steps
-    usual = median(_scale_up(evidence, event) for event in told)
+    usual = median(_scale_up(evidence, told))
     reach = 0.5 * usual * count
     is_early = max(int(event["step"]) for event in told) < _EARLY * count  # the first steps are longer
     is_short = not is_early and (usual < SHORTEST_STEP or (count >= _ENOUGH and reach < LEAST_REACH))
@@ -58,15 +58,11 @@ def check(evidence: Evidence) -> Finding | None:
     )
 
 
-def _scale_up(evidence: Evidence, look: Event) -> float:
-    """The length of a step at the highest rate: it is proportional to the rate."""
+def _scale_up(evidence: Evidence, looks: list[Event]) -> list[float]:
+    """The lengths of steps at the highest rate: they are proportional to the rate."""
     highest = evidence.settings.learn.learning_rate
-    rates = (float(event["learning_rate"]) for event in evidence.told("step") if _is_same(event, look))
-    return float(look["update_ratio"]) * highest / next(rates, highest)
-
-
-def _is_same(event: Event, look: Event) -> bool:
-    return bool(event["step"] == look["step"] and event["phase"] == look["phase"])
+    rates = {(event["phase"], event["step"]): float(event["learning_rate"]) for event in evidence.told("step")}
+    return [float(look["update_ratio"]) * highest / rates.get((look["phase"], look["step"]), highest) for look in looks]
 
 
 def _propose(rate: float, *, is_short: bool) -> float:

@@ -19,7 +19,7 @@ def check(evidence: Evidence) -> Finding | None:
     first = next((event for event in evidence.told("phase")), None)
     if first is None or first.get("start") != "random":
         return None
-    losses = [float(event["loss"]) for event in evidence.told("step") if event["phase"] == first["phase"]]
+    losses = [float(event["loss"]) for event in evidence.told("step", first["phase"])]
     if len(losses) < _FEW or min(losses) < 0:  # PU risks may be negative; their size says little
         return None
     tenth = max(len(losses) // 10, 5)

@@ -72,7 +72,7 @@ def _pixels(evidence: Evidence) -> float:
     looks = evidence.looks
     sizes = []
     for one in looks.usable if looks else ():
-        size = evidence.dataset.pixel_size_angstrom or one.pixel_size_angstrom
+        size = evidence.pixel_size_angstrom(one)
         if size:
             scale = evidence.settings.prepare.particle_pixels * size / evidence.dataset.diameter_angstrom
             sizes.append(math.prod(one.shape) * scale**2)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cryoglean.finding import Finding, Number
+from cryoglean.finding import Finding
 from cryoglean.report.findings import draw_findings, read_findings, read_pictures
 from cryoglean.report.results import Results
 from cryoglean.report.section import Block, Code, Folded, Notice, Picture, Section, Table, Text
-from cryoglean.report.wording import count_of
+from cryoglean.report.wording import count_of, say_evidence
 
 TITLE = "Findings"
 ORDER = 15
@@ -61,7 +61,7 @@ def _table(findings: Sequence[Finding]) -> Table:
         (
             one.check,
             one.severity,
-            ", ".join(f"{name} {_say(value)}" for name, value in one.evidence.items()),
+            say_evidence(one.evidence),
             one.source,
         )
         for one in findings
@@ -69,7 +69,3 @@ def _table(findings: Sequence[Finding]) -> Table:
     return Table(
         ("check", "severity", "evidence", "source"), rows, "What was measured, and where it is from.", is_words=True
     )
-
-
-def _say(value: Number) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
