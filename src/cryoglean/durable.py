@@ -69,6 +69,15 @@ def read_json_lines(path: Path) -> Iterator[Any]:
                 yield json.loads(line)
 
 
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """Replace a file at once; see `write_file_atomically`."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    write_file_atomically(path, write)
+
+
 def write_arrays_atomically(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Replace a `.npz` file of arrays by name at once; see `write_file_atomically`."""
     import numpy as np

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -181,17 +180,13 @@ def _say_patch(finding: Finding) -> str:
 
 
 def _write_pictures(folder: Path, pictures: Mapping[str, Pictures], *, quiet: bool) -> None:
-    from cryoglean.durable import write_file_atomically
+    from cryoglean.durable import write_bytes_atomically
     from cryoglean.report.findings import draw_findings
 
     for name, png in draw_findings(pictures).items():
-        write_file_atomically(folder / f"{name}.png", partial(_write_bytes, png))
+        write_bytes_atomically(folder / f"{name}.png", png)
         if not quiet:
             print(f"{folder / name}.png")
-
-
-def _write_bytes(content: bytes, path: Path) -> None:
-    path.write_bytes(content)
 
 
 def _write_settings(file: Path, asked: _Asked, *, quiet: bool) -> None:

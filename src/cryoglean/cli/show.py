@@ -45,7 +45,7 @@ def show_command(
         out: the PNG file to write.
     """
     from cryoglean.cli.show_patches import PatchesWish
-    from cryoglean.durable import write_file_atomically
+    from cryoglean.durable import write_bytes_atomically
     from cryoglean.errors import SettingsError
 
     _check_lengths(diameter_pixels, pixel_size_angstrom)
@@ -60,7 +60,7 @@ def show_command(
             picks, threshold, diameter_angstrom, diameter_pixels, pixel_size_angstrom, contrast, seed or 0
         )
         png, said = wish.draw(files)
-    write_file_atomically(out, lambda path: _write(path, png))
+    write_bytes_atomically(out, png)
     print(f"{said}: {out}")
     return 0
 
@@ -146,7 +146,3 @@ def _diameter(table: Picks | None) -> float | None:
         return None
     usable = table.diameter_pixels[np.isfinite(table.diameter_pixels) & (table.diameter_pixels > 0)]
     return float(np.median(usable)) if len(usable) else None
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from pathlib import Path
 
-from cryoglean.durable import write_file_atomically, write_text_atomically
+from cryoglean.durable import write_bytes_atomically, write_text_atomically
 from cryoglean.registry import card_names, load_card
 from cryoglean.report.results import Results, TestPicks
 from cryoglean.report.section import Section
@@ -34,7 +33,7 @@ def make_report(run: Run, test: TestPicks | None = None) -> Path:
     sections = make_sections(results)
     pictures = {picture.name: picture.png for part in sections for picture in part.pictures}
     for name, png in pictures.items():
-        write_file_atomically(run.figures_folder / f"{name}.png", _writer(png))
+        write_bytes_atomically(run.figures_folder / f"{name}.png", png)
     for file in run.figures_folder.glob("*.png"):
         if file.stem not in pictures:  # of an earlier report
             file.unlink()
@@ -65,10 +64,3 @@ def make_page(results: Results, sections: tuple[Section, ...]) -> str:
         encode=lambda png: base64.b64encode(png).decode("ascii"),
         anchor=lambda title: "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split()),
     )
-
-
-def _writer(content: bytes) -> Callable[[Path], None]:
-    def write(path: Path) -> None:
-        path.write_bytes(content)
-
-    return write
