@@ -35,11 +35,12 @@ def gather_dataset(
     """
     size.check()
     paths = find_micrographs(micrographs)
-    roles: dict[str, Role] = dict.fromkeys(micrographs_by_name(paths), "unlabelled")
+    by_name = micrographs_by_name(paths)
+    roles: dict[str, Role] = dict.fromkeys(by_name, "unlabelled")
     missing: dict[Path, tuple[str, ...]] = {}
     tables: dict[Role, Picks] = {}
     for role, file in labels.by_role():
-        matched = match_labels(paths, table := read_picks(file))
+        matched = match_labels(paths, table := read_picks(file, micrographs=by_name))
         if matched.without_micrograph:
             missing[file] = matched.without_micrograph
         for name in matched.labelled:
@@ -52,7 +53,7 @@ def gather_dataset(
         raise LabelsError("all labelled micrographs are for validation", where=labels.train, fix="Label another one.")
     if not len(known):
         raise LabelsError("no particle is labelled on the micrographs given", where=labels.train)
-    return Dataset(micrographs_by_name(paths), roles, known, size.diameter_angstrom, size.pixel_size_angstrom), missing
+    return Dataset(by_name, roles, known, size.diameter_angstrom, size.pixel_size_angstrom), missing
 
 
 def find_patches_file(files: Sequence[str | Path]) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +145,16 @@ class Picks:
         """The picks of these micrographs, whether or not they have any."""
         wanted = tuple(names)
         return replace(self.rows(np.isin(self.micrograph, wanted)), micrographs=wanted)
+
+    def each(self) -> Iterator[tuple[str, Picks]]:
+        """Every micrograph with its picks, in the order of `micrographs`; faster than `on` for each of many."""
+        names, first = np.unique(self.micrograph, return_inverse=True)
+        order = np.argsort(first, kind="stable")
+        ends = np.cumsum(np.bincount(first, minlength=len(names)))
+        rows = dict(zip(names.tolist(), np.split(order, ends[:-1]), strict=True)) if len(names) else {}
+        none = np.empty(0, dtype=np.intp)
+        for name in self.micrographs:
+            yield name, replace(self.rows(rows.get(name, none)), micrographs=(name,))
 
     def above(self, threshold: float) -> Picks:
         """The picks with a score of at least `threshold`; all picks when they have no score."""

@@ -147,7 +147,7 @@ def test_every_table_is_read_whole_or_refused(name: str) -> None:
         return
 
     with bounded(8, 2.0):
-        picks = read_picks(path)
+        picks = read_picks(path, flip_y=False)
 
     assert len(picks) == PICKS[name]
     assert all(picks.micrographs)
@@ -166,7 +166,8 @@ def test_other_programs_files_are_read_or_refused_by_name(name: str) -> None:
 def test_the_same_particles_stand_in_cryosegnets_csv_and_star() -> None:
     """Its CSV and STAR were made of the same 629 labels."""
     table, star = (
-        read_picks(FORMATS / name) for name in ("csv_json/Falcon_2012_06_12-14_33_35_0.csv", "star/sample.star")
+        read_picks(FORMATS / name, flip_y=False)
+        for name in ("csv_json/Falcon_2012_06_12-14_33_35_0.csv", "star/sample.star")
     )
 
     np.testing.assert_array_equal(table.xy, star.xy)

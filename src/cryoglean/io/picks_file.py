@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryoglean.errors import PicksError
 from cryoglean.micrograph import micrograph_name
+from cryoglean.picks import Picks
 
 _ENDINGS = re.compile(
-    r"[_-](autopick|manualpick|topazpicks|picks|picked|particles|coords|coordinates)$", flags=re.IGNORECASE
+    r"[_-](autopick|manualpick|topazpicks|picks|picked|info|particles|coords|coordinates)$", flags=re.IGNORECASE
 )
 
 
@@ -31,6 +34,22 @@ def read_text(path: Path) -> str:
         raise PicksError(f"it can't be read ({error.strerror})", where=path) from error
     except UnicodeDecodeError as error:
         raise PicksError("it is not text (UTF-8)", where=path, fix="Save it as UTF-8 text.") from error
+
+
+def read_json(path: Path, example: str) -> Any:
+    """The content of a JSON file.
+
+    Args:
+        path: of the file.
+        example: what to write, for the message.
+
+    Raises:
+        PicksError: the file can't be read or is not JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise PicksError(f"it is not JSON ({error})", where=path, fix=example) from error
 
 
 def name_from_picks_file(path: Path) -> str:
@@ -90,3 +109,35 @@ def telling_file(path: Path) -> Iterator[None]:
         if str(path) in error.where:
             raise
         raise PicksError(f"{error.where}: {error.what}" if error.where else error.what, where=path) from error
+
+
+BOX_WIDTH, BOX_HEIGHT = "box_width_pixels", "box_height_pixels"
+"""The columns of `Picks.extra` that keep the sides of boxes, whose centres the coordinates are."""
+
+
+def box_sides(picks: Picks, where: Path) -> NDArray[np.float64]:
+    """(n, 2) width and height of each pick's box: as read, or the particle's diameter.
+
+    Raises:
+        PicksError: nobody said how large the boxes are.
+    """
+    if BOX_WIDTH in picks.extra:
+        width = picks.extra[BOX_WIDTH]
+        return np.stack([width, picks.extra.get(BOX_HEIGHT, width)], axis=1).astype(np.float64)
+    if picks.diameter_pixels is not None and np.isfinite(picks.diameter_pixels).all():
+        return np.repeat(picks.diameter_pixels[:, None], 2, axis=1)
+    if not len(picks):
+        return np.empty((0, 2))
+    raise PicksError("the side of the boxes isn't known", where=where, fix="Give --box-pixels (0 writes centres).")
+
+
+def with_boxes(picks: Picks, sides: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """The extra columns of picks whose boxes have these (n, 2) widths and heights."""
+    return {**picks.extra, BOX_WIDTH: sides[:, 0], BOX_HEIGHT: sides[:, 1]}
+
+
+def text_columns(picks: Picks, known: Collection[str] = ()) -> dict[str, list[str]]:
+    """The extra columns as text, without those of `known`."""
+    return {
+        name: [str(value) for value in values.tolist()] for name, values in picks.extra.items() if name not in known
+    }

@@ -11,11 +11,12 @@ import numpy as np
 
 from cryoglean.durable import write_text_atomically
 from cryoglean.errors import PicksError
+from cryoglean.io.format_facts import FormatFacts
 from cryoglean.io.picks_file import (
     name_from_picks_file,
     optional_column,
     parse_number,
-    read_text,
+    read_json,
     telling_file,
 )
 from cryoglean.micrograph import micrograph_name
@@ -23,6 +24,8 @@ from cryoglean.picks import Picks
 
 SUFFIXES: tuple[str, ...] = (".json",)
 ORIGIN = "(0, 0) is the centre of the first stored pixel, x to the right, y down the stored rows (no flip)."
+FACTS = FormatFacts()
+GENERIC = True
 
 _EXAMPLE = 'Write {"micrograph.mrc": [[x, y], ...]}.'
 _KNOWN = ("x", "y", "score", "diameter")
@@ -42,10 +45,7 @@ def read(path: Path) -> Picks:
     Raises:
         PicksError: the file is not JSON, or says something else than picks.
     """
-    try:
-        content = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise PicksError(f"it is not JSON ({error})", where=path, fix=_EXAMPLE) from error
+    content = read_json(path, _EXAMPLE)
     lists = {name_from_picks_file(path): content} if isinstance(content, list) else content
     if not isinstance(lists, dict) or not all(isinstance(value, list) for value in lists.values()):
         raise PicksError("it holds something else than lists of picks", where=path, fix=_EXAMPLE)

@@ -1,0 +1,176 @@
+"""Particles in tables of STAR: what the cards that read and write STAR share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoglean.errors import PicksError
+from cryoglean.io.picks_file import (
+    coordinate_texts,
+    name_from_picks_file,
+    number_texts,
+    parse_numbers,
+    telling_file,
+)
+from cryoglean.io.star_tables import StarTable, is_plain_value
+from cryoglean.micrograph import micrograph_name
+from cryoglean.picks import Picks
+
+MICROGRAPH_PATH = "micrograph_path"
+"""The column of `Picks.extra` that keeps the path as it stood in the file; written back as `_rlnMicrographName`."""
+
+X, Y, MICROGRAPH = "rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName"
+SCORE, DIAMETER = "rlnAutopickFigureOfMerit", "rlnDiameter"  # _rlnDiameter, in pixels, is CryoSegNet's
+GROUP, OPTICS = "rlnOpticsGroup", "optics."
+_TAG = re.compile(r"[A-Za-z][\w.-]*", flags=re.ASCII)
+
+
+def tables_with_coordinates(tables: dict[str, StarTable], path: Path) -> list[StarTable]:
+    """The tables with x and y.
+
+    Args:
+        tables: of the file.
+        path: of the file.
+
+    Raises:
+        PicksError: there are none.
+    """
+    found = [table for table in tables.values() if X in table and Y in table]
+    if not found:
+        there = ", ".join(f"data_{name}" for name in tables) or "nothing"
+        raise PicksError(
+            f"no table has _{X} and _{Y} (there are: {there[:80]})", where=path, fix="Give a STAR file of picks."
+        )
+    return found
+
+
+def picks_of_table(path: Path, table: StarTable, optics: StarTable, listed: list[str]) -> Picks:
+    """The picks in one table of particles.
+
+    Args:
+        path: of the file.
+        table: with x and y.
+        optics: the table of optics groups, or nothing.
+        listed: micrographs that the file names besides.
+
+    Raises:
+        PicksError: a name is missing, or a number is none.
+    """
+    rows = len(table[X])
+    extra: dict[str, list[str]] = {}
+    if MICROGRAPH in table:
+        names = [micrograph_name(name) for name in table[MICROGRAPH]]
+        extra[MICROGRAPH_PATH] = table[MICROGRAPH]
+    else:
+        names = [name_from_picks_file(path)] * rows
+        listed = listed or [name_from_picks_file(path)]
+    if not all(names):
+        raise PicksError(f"the micrograph in row {names.index('') + 1} has no name", where=path)
+    own = (X, Y, MICROGRAPH, SCORE, DIAMETER)
+    extra |= {tag: values for tag, values in table.items() if tag not in own}
+    extra |= _optics_columns(table, optics)
+    numbers = {tag: _numbers(path, table, tag) for tag in (X, Y, SCORE, DIAMETER) if tag in table}
+    with telling_file(path):
+        return Picks(
+            np.array(names, dtype=np.str_),
+            np.stack([numbers[X], numbers[Y]], axis=1),
+            score=numbers.get(SCORE),
+            diameter_pixels=numbers.get(DIAMETER),
+            extra={name: np.array(values, dtype=np.str_) for name, values in extra.items()},
+            micrographs=tuple(dict.fromkeys([*listed, *names])),
+        )
+
+
+def _numbers(path: Path, table: StarTable, tag: str) -> NDArray[np.float64]:
+    try:
+        return parse_numbers(table[tag])
+    except ValueError as error:
+        row = table[tag].index(str(error)) + 1
+        raise PicksError(f"_{tag} in row {row} is '{str(error)[:40]}', which is no number", where=path) from None
+
+
+def _optics_columns(table: StarTable, optics: StarTable) -> StarTable:
+    """The optics of each particle, by its group; without groups when there is only one."""
+    groups = optics.get(GROUP, [])
+    if not groups:
+        return {}
+    chosen = table.get(GROUP, [groups[0]] * len(table[X]))
+    if len(set(groups)) < len(groups) or not set(chosen) <= set(groups):
+        return {}
+    places = {group: place for place, group in enumerate(groups)}
+    return {
+        f"{OPTICS}{tag}": [values[places[group]] for group in chosen]
+        for tag, values in optics.items()
+        if GROUP in table or tag != GROUP
+    }
+
+
+def particle_table(picks: Picks) -> dict[str, list[str]]:
+    """The columns of RELION for these picks, tags without the leading underscore."""
+    columns = {
+        X: coordinate_texts(picks.xy[:, 0]),
+        Y: coordinate_texts(picks.xy[:, 1]),
+        MICROGRAPH: _written_paths(picks),
+    }
+    if picks.score is not None:
+        columns[SCORE] = number_texts(picks.score)
+    if picks.diameter_pixels is not None:
+        columns[DIAMETER] = number_texts(picks.diameter_pixels)
+    for name, values in picks.extra.items():
+        if name != MICROGRAPH_PATH and not name.startswith(OPTICS) and _TAG.fullmatch(name):
+            columns.setdefault(name, [str(value) or "None" for value in values.tolist()])
+    if picks.score is not None:  # RELION's own dummies; JoinStar asks for them
+        columns.setdefault("rlnClassNumber", ["0"] * len(picks))
+        columns.setdefault("rlnAnglePsi", ["0.0"] * len(picks))
+    return columns
+
+
+def _written_paths(picks: Picks) -> list[str]:
+    kept: NDArray[Any] | None = picks.extra.get(MICROGRAPH_PATH)
+    names = picks.micrograph.tolist()
+    pairs = list(zip(names, [""] * len(names) if kept is None else kept.tolist(), strict=True))
+    written = {
+        (name, path): _not_a_keyword(str(path)) if micrograph_name(str(path)) == name else written_path(name)
+        for name, path in dict.fromkeys(pairs)
+    }
+    return [written[pair] for pair in pairs]
+
+
+def written_path(name: str) -> str:
+    """The path that stands for a micrograph of which only the name is known."""
+    return _not_a_keyword(f"{name}.mrc")
+
+
+def _not_a_keyword(path: str) -> str:
+    """`data_1.mrc` alone would start a new block; `./data_1.mrc` is the same file."""
+    return path if is_plain_value(path) or not is_plain_value(f"./{path}") else f"./{path}"
+
+
+def refuse_unreadable(name: str, table: Mapping[str, Sequence[str]], path: Path) -> None:
+    """Refuse a table with text that RELION can't read.
+
+    Args:
+        name: of the table.
+        table: its columns.
+        path: of the file.
+
+    Raises:
+        PicksError: naming the text.
+    """
+    for tag, values in table.items():
+        if tag in (X, Y, SCORE, DIAMETER):
+            continue
+        bad = next((value for value in dict.fromkeys(values) if not is_plain_value(value)), None)
+        if bad is not None:
+            raise PicksError(
+                f"RELION can't read '{bad[-60:]}' (_{tag}, data_{name}): blanks, quotes, # and letters beyond ASCII "
+                "break STAR",
+                where=path,
+                fix="Rename it, or write CSV instead.",
+            )
