@@ -20,6 +20,7 @@ _COMMANDS = {
     "simulate": "Make micrographs whose particles are known.",
     "train": "Learn to pick from a few labelled micrographs.",
     "pick": "Pick micrographs with a trained run.",
+    "convert": "Convert picks from one program's files to another's.",
     "evaluate": "Compare picks with the truth.",
     "report": "Make the report page of a run.",
     "doctor": "Find why picking fails, with evidence and settings that mend it.",

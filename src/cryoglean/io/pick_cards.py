@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from cryoglean.errors import PicksError, did_you_mean
+from cryoglean.io.format_facts import FormatFacts
 from cryoglean.registry import card_names, load_card
 
 _HEAD_BYTES = 4096
@@ -21,6 +22,18 @@ def card_named(name: str) -> ModuleType:
     if name not in names:
         raise PicksError(f"there is no format '{name}'", where="format", fix=did_you_mean(name, names))
     return load_card("formats", name)
+
+
+def facts_of(name: str) -> FormatFacts:
+    """What a format can hold, and what it needs.
+
+    Raises:
+        PicksError: there is none of this name.
+    """
+    facts = card_named(name).FACTS
+    if not isinstance(facts, FormatFacts):
+        raise PicksError("the format's card says no facts", where=name)
+    return facts
 
 
 def card_to_write(path: Path) -> ModuleType:

@@ -1,0 +1,55 @@
+"""Tables of cryoSPARC: numpy files with one row for each particle or micrograph."""
+
+from __future__ import annotations
+
+import tokenize
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoglean.errors import PicksError
+
+_BROKEN = (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError, EOFError, OverflowError)
+_EXAMPLE = "Give a .cs file of cryoSPARC."
+
+
+def is_table(head: bytes) -> bool:
+    """Whether a file that starts with these bytes is numpy's, of a table."""
+    return head[:6] == b"\x93NUMPY" and b"'descr': [" in head
+
+
+def read_cs_table(path: Path) -> NDArray[Any]:
+    """The rows (n,) of a `.cs` file, with named fields.
+
+    Raises:
+        PicksError: the file can't be read, or is something else.
+    """
+    try:
+        with path.open("rb") as file:
+            if not is_table(file.read(256)):
+                raise PicksError("it is not a table of cryoSPARC", where=path, fix=_EXAMPLE)
+        table = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=1_000_000)
+    except OSError as error:
+        raise PicksError(f"it can't be read ({error.strerror or error})", where=path) from error
+    except (*_BROKEN, tokenize.TokenError) as error:
+        said = str(error).split("\n")[0][:80]
+        raise PicksError(f"it is no numpy file that can be read ({said})", where=path, fix=_EXAMPLE) from error
+    if table.ndim != 1 or table.dtype.names is None:
+        raise PicksError("it is not a table", where=path, fix=_EXAMPLE)
+    return np.array(table)
+
+
+def text_of(value: object) -> str:
+    """Text that a field holds, as bytes or as text."""
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+
+
+ROWS, COLUMNS = "micrograph_rows", "micrograph_columns"
+"""The columns of `Picks.extra` that keep the shape of each pick's micrograph."""
+
+
+def shape_columns(shapes: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """The extra columns of picks whose micrographs have these (n, 2) rows and columns."""
+    return {ROWS: shapes[:, 0].astype(np.int64), COLUMNS: shapes[:, 1].astype(np.int64)}
