@@ -89,7 +89,7 @@ def targets(page: str, root: Path) -> Iterator[str]:
     """Where the links of a page lead, as paths in the repository; those that lead nowhere are left to mkdocs."""
     for match in LINK.finditer((root / page).read_text(encoding="utf-8")):
         target = target_of(match["link"], page)
-        if target and (root / target).exists():
+        if target and not target.startswith("..") and (root / target).exists():
             yield target
 
 

@@ -82,4 +82,6 @@ def _notes(where: str, above: list[str]) -> dict[str, str]:
     notes = dict(note.groups() for line in near if (note := _NOTE.match(line)) and note[1] != "needs")
     if unknown := notes.keys() - set(NOTES):
         raise ValueError(f"{where}: {', '.join(unknown)}: a block's notes are {NOTES}")
+    if notes.get("folder", "new") != "new":
+        raise ValueError(f"{where}: folder: {notes['folder']}: only `new` is known")
     return notes

@@ -6,7 +6,6 @@ Every page finds what `prepare` makes. What else it needs it says itself (`<!-- 
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
@@ -43,12 +42,8 @@ def prepare(folder: Path) -> None:
 
 
 def make(folder: Path, needs: Sequence[str], runner: Runner) -> Path:
-    """A folder for a page; micrographs are shared, since nothing writes into them."""
-
-    def copy_file(source: str, target: str) -> None:
-        (os.link if source.endswith(".mrc") else shutil.copy)(source, target)
-
-    shutil.copytree(runner.work / "base", folder, symlinks=True, copy_function=copy_file)
+    """A folder for a page."""
+    shutil.copytree(runner.work / "base", folder, symlinks=True)
     for need in needs:
         if ":" not in need:
             NEEDS[need](folder, runner)

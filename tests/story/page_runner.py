@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +22,7 @@ from cryoglean.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
-"""A block may take that long."""
+"""A block may take that long, and the server to start."""
 _CRYOGLEAN = """#!{python} -IS
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as line:
@@ -59,7 +61,8 @@ class PageError(AssertionError):
 class Runner:
     """The server, and the programs that pages find: cryoglean asks the server; make, git and pip only look."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
         self.work, self.tools, self.socket = work, work / "bin", str(work / "socket")
         self.tools.mkdir()
         told = {"make": shutil.which("make"), "root": ROOT, "python": sys.executable, "socket": self.socket}
@@ -73,7 +76,7 @@ class Runner:
             "OMP_NUM_THREADS": "1", "CRYOGLEAN_THREADS": "1", "MPLBACKEND": "Agg",
         }  # fmt: skip
         server = [sys.executable, str(Path(__file__).with_name("page_server.py")), self.socket]
-        self.process = subprocess.Popen(server, env=self.environment)
+        self.process = subprocess.Popen(server, env=self.environment, start_new_session=True)
         self._wait()
 
     def shell(self, text: str, folder: Path) -> None:
@@ -83,28 +86,39 @@ class Runner:
             PageError: one did, or it took too long.
         """
         words = ["bash", "-euo", "pipefail", "-c", text]
-        done = subprocess.run(
-            words, cwd=folder, env=self.environment, text=True, check=False, timeout=SECONDS, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        if done.returncode:
-            raise PageError(f"exit code {done.returncode}\n{done.stdout[-3000:]}")
+        with tempfile.TemporaryFile("w+") as said:
+            shell = subprocess.Popen(
+                words, cwd=folder, env=self.environment, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            try:
+                code = shell.wait(self.seconds)
+            except subprocess.TimeoutExpired as error:
+                os.killpg(shell.pid, signal.SIGKILL)
+                shell.wait()
+                raise PageError(f"it took more than {self.seconds} seconds") from error
+            said.seek(0)
+            if code:
+                raise PageError(f"exit code {code}\n{said.read()[-3000:]}")
 
     def python(self, code: str, name: str, line: socket.socket) -> None:
         """Run Python in a process that `connect` made; what it defines stays for the next time.
 
         Raises:
-            PageError: with the traceback.
+            PageError: it failed, with the traceback, or took too long.
         """
         line.sendall(f"{json.dumps({'code': code, 'name': name})}\n".encode())
-        answer = line.makefile().readline()
+        try:
+            answer = line.makefile().readline()
+        except TimeoutError as error:
+            raise PageError(f"it took more than {self.seconds} seconds") from error
         if answer != '""\n':
             raise PageError(json.loads(answer) if answer else "Python ended")
 
     def connect(self, folder: Path) -> socket.socket:
         """A process of its own for Python, in a folder."""
         line = socket.socket(socket.AF_UNIX)
-        line.settimeout(SECONDS)
+        line.settimeout(self.seconds)
         line.connect(self.socket)
         with Path(os.devnull).open("r+b") as nothing:
             socket.send_fds(line, [b"."], [nothing.fileno()] * 3)
@@ -112,8 +126,8 @@ class Runner:
         return line
 
     def close(self) -> None:
-        """Stop the server; the children have ended with their connections."""
-        self.process.kill()
+        """Stop the server and what it runs."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def _wait(self) -> None:
@@ -146,7 +160,7 @@ def run_page(page: Page, make_folder: Callable[[], Path], runner: Runner) -> Non
                 place = Place(make_folder(), runner)
             try:
                 place.run(block, page.blocks[number + 1 :])
-            except (PageError, CryogleanError, subprocess.TimeoutExpired) as error:
+            except (PageError, CryogleanError) as error:
                 raise PageError(f"{page.name}:{block.line}: {error}") from error
     finally:
         place.close()

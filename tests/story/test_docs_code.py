@@ -1,6 +1,7 @@
 """Every block of code in README.md and docs/ runs, at tiny effort, or says why it does not (docs/developers.md)."""
 
 import importlib.util
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import page_needs
 import pytest
-from page_blocks import Page, read_page
+from page_blocks import SHOWN, Page, read_page
 from page_runner import ROOT, PageError, Runner, run_page
 
 NOT_RUN: dict[str, int] = {}
@@ -50,6 +51,14 @@ def test_blocks_that_are_not_run_are_known() -> None:
     counted = {page.name: sum("not run" in block.notes for block in page.blocks) for page in PAGES}
 
     assert {name: number for name, number in counted.items() if number} == NOT_RUN
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_command_hides_in_a_block_that_is_only_shown(page: Page) -> None:
+    shown = [] if "/reference/" in page.name else [block for block in page.blocks if block.language in SHOWN]
+    code = re.compile(r"^(\$ )?(\S*/)?cryoglean \w|^(import|from) cryoglean", flags=re.MULTILINE)
+
+    assert not [block.line for block in shown if code.search(block.text) and "file" not in block.notes]
 
 
 def page_of(text: str, folder: Path) -> Page:
@@ -131,6 +140,7 @@ def test_blocks_run_in_order_in_one_folder(runner: Runner, tmp_path: Path) -> No
         ("```\nx\n```\n", "page.md:1: ''"),
         ("\n```shell\nx\n```\n", "page.md:2: 'shell'"),
         ("```sh\nx\n", "not closed"),
+        ("<!-- folder: old -->\n```sh\nx\n```\n", "page.md:2: folder: old"),
         ("<!-- no run: lazy -->\n```sh\nx\n```\n", "page.md:2: no run"),
         ("~~~\nx\n~~~\n", "page.md:1: ''"),
     ],
@@ -140,6 +150,16 @@ def test_a_page_that_is_not_clear_is_refused(text: str, said: str, tmp_path: Pat
         page_of(text, tmp_path)
 
     assert said in str(found.value)
+
+
+@pytest.mark.parametrize("text", ["```sh\nsleep 60 & sleep 60\n```\n", "```python\nimport time; time.sleep(60)\n```\n"])
+def test_a_block_that_hangs_is_ended(
+    text: str, runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "seconds", 0.5)
+
+    with pytest.raises(PageError, match=r"page.md:1: it took more than"):
+        run(page_of(text, tmp_path), runner, tmp_path)
 
 
 def test_a_need_that_nobody_knows_is_an_error(runner: Runner, tmp_path: Path) -> None:
