@@ -13,8 +13,11 @@ from cryoglean.io.format_facts import FormatFacts
 from cryoglean.io.pick_cards import card_to_write, facts_of
 from cryoglean.io.picks import format_of, read_picks, write_picks
 from cryoglean.io.picks_file import OWN_COLUMNS
-from cryoglean.io.rows import Surroundings
+from cryoglean.io.rows import Shapes, Surroundings
 from cryoglean.picks import Picks
+
+_FEW = 20
+_BINNED_REACH = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Conversion:
         to_format: the name of the format that was written.
         turned: how many micrographs have had y turned over, when it was read and when it was written.
         left_out: what the new format can't hold, in words.
+        doubts: what speaks against the coordinates where the micrographs are known, in words.
     """
 
     picks: Picks
@@ -59,6 +63,7 @@ class Conversion:
     to_format: str
     turned: tuple[int, int]
     left_out: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 def convert_picks(source: Path, target: Path, around: Surroundings, wish: Wish = Wish()) -> Conversion:
@@ -92,7 +97,8 @@ def convert_picks(source: Path, target: Path, around: Surroundings, wish: Wish =
         _count_turned(picks, before, Surroundings(around.paths, wish.flip_y)),
         _count_turned(picks, after, Surroundings(around.paths, wish.flip_y_out)),
     )
-    return Conversion(picks, from_format, to_format, turned, _left_out(picks, after, to_format))
+    left_out, doubts = _left_out(picks, after, to_format), _doubts(picks, Shapes(around.paths or {}))
+    return Conversion(picks, from_format, to_format, turned, left_out, doubts)
 
 
 def _check_all_there(picks: Picks, facts: FormatFacts, around: Surroundings, target: Path) -> None:
@@ -124,3 +130,18 @@ def _left_out(picks: Picks, facts: FormatFacts, to_format: str) -> tuple[str, ..
     if to_format == "cs":
         said["extra"] = ""  # cryoSPARC's own columns are written back, others have no place there
     return tuple(words for kept, words in said.items() if words and kept not in facts.keeps)
+
+
+def _doubts(picks: Picks, shapes: Shapes) -> tuple[str, ...]:
+    """Picks outside their micrographs, or all in the first half of each way, as those of binned micrographs are."""
+    names, places = np.unique(picks.micrograph, return_inverse=True)
+    sizes = np.array([shapes[name][::-1] if name in shapes else (np.inf, np.inf) for name in names.tolist()])
+    if not len(picks) or np.isinf(sizes).all():
+        return ()
+    sides = sizes.reshape(-1, 2)[places]
+    outside = int(((picks.xy < -0.5) | (picks.xy > sides - 0.5)).any(axis=1).sum())
+    reach = float((picks.xy / sides).max())
+    said = [f"{outside} of {len(picks)} picks lie outside their micrograph"] if outside else []
+    if len(picks) >= _FEW and 0 < reach < _BINNED_REACH:
+        said.append(f"no pick lies beyond {100 * reach:.0f} % of width or height: of binned micrographs? See --scale")
+    return tuple(said)

@@ -206,3 +206,19 @@ def test_picking_refuses_formats_that_need_more_than_picks(capsys: pytest.Captur
     """Before anything is read: the way is to write STAR and to convert it."""
     assert run(["pick", "general", "mrc", "--diameter-angstrom", "20", "--out", "picks.cs"]) == 1
     assert "cryoglean convert picks.star OUT --to cs" in capsys.readouterr().err
+
+
+def test_picks_outside_and_picks_of_binned_micrographs_are_doubted(capsys: pytest.CaptureFixture[str]) -> None:
+    places = np.random.default_rng(1).uniform(1, 14, size=(30, 2))
+    binned = Picks.of_one("a_1", places)
+    write_picks(binned, "binned.txt")
+
+    assert convert("binned.txt", "out.star", "--micrographs", "mrc") == 0
+    assert "of binned micrographs? See --scale" in capsys.readouterr().out
+
+    assert convert("binned.txt", "out.star", "--micrographs", "mrc", "--scale", "4") == 0
+    assert "WARNING" not in capsys.readouterr().out
+
+    assert convert("binned.txt", "out.star", "--micrographs", "mrc", "--scale", "8") == 0
+    outside = int(((places * 8) > [COLUMNS - 0.5, ROWS - 0.5]).any(axis=1).sum())
+    assert f"WARNING: {outside} of 30 picks lie outside" in capsys.readouterr().out

@@ -68,3 +68,5 @@ def _say(done: Conversion, target: Path) -> None:
             print(f"y of {count} {noun} counts from the last stored row {words}, and was turned over")
     if done.left_out:
         print(f"not kept, because {done.to_format} has no place for it: {'; '.join(done.left_out)}")
+    for doubt in done.doubts:
+        print(f"WARNING: {doubt}")
