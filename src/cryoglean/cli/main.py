@@ -18,6 +18,7 @@ from cryoglean.errors import CryogleanError, SettingsError
 _COMMANDS = {
     "demo": "Simulate micrographs, learn from two of them, pick the others, and show how well it went.",
     "simulate": "Make micrographs whose particles are known.",
+    "fetch": "Download a public data set: CryoPPP with its labels, or micrographs of EMPIAR.",
     "train": "Learn to pick from a few labelled micrographs.",
     "pick": "Pick micrographs with a trained run.",
     "convert": "Convert picks from one program's files to another's.",
@@ -33,7 +34,10 @@ _HELP = "Label a handful of cryo-EM micrographs, and it picks the rest.\n\nStart
 
 def make_app() -> App:
     """The command line; each command is imported when it is called."""
-    app = App(name="cryoglean", help=_HELP, version=_version, help_format="markdown", result_action="return_value")
+    app = App(
+        name="cryoglean", help=_HELP, version=_version, help_format="markdown", result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )  # fmt: skip
     for name, text in _COMMANDS.items():
         app.command(f"cryoglean.cli.{name}:{name}_command", name=name, help=text)
     return app
