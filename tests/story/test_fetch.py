@@ -1,76 +1,66 @@
 """From a public archive to a training: what `cryoglean fetch` prints as the next command is typed, and works."""
 
-import io
 import shlex
-import tarfile
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import FAST
+from public_data import DIAMETER_PIXELS, address_of, publish, serve
 
 from cryoglean.cli.main import run
-from cryoglean.io.micrographs import read_micrograph_shape
+from cryoglean.io.micrographs import read_micrograph
 from cryoglean.io.picks import read_picks
 from cryoglean.run import Run
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Python's own file server; it knows no ranges."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, str]]:
-    """A folder, and the address that it is served at."""
+def url(easy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server that has the easy data as public data."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "CRYOGLEAN_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
-    folder = tmp_path / "served"
-    (folder / "cryoppp").mkdir(parents=True)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+    publish(easy_data / "micrographs", read_picks(easy_data / "labels.csv"), tmp_path / "served")
+    server = serve(tmp_path / "served")
+    yield address_of(server)
     server.shutdown()
     server.server_close()
 
 
-def pack_as_cryoppp(easy_data: Path, archive: Path) -> None:
-    """The easy micrographs, the first two labelled, y counted as CryoPPP does: from the last row up."""
-    labels = read_picks(easy_data / "labels.csv")
-    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
-        for path in sorted((easy_data / "micrographs").glob("*.mrc")):
-            tar.add(path, f"10017/micrographs/{path.name}")
-        for name in labels.micrographs:
-            rows, _ = read_micrograph_shape(easy_data / "micrographs" / f"{name}.mrc")
-            lines = [f"{x:.0f},{rows - y:.0f},42" for x, y in labels.of([name]).xy]
-            text = "\n".join(["X-Coordinate,Y-Coordinate,Diameter", *lines, ""]).encode()
-            member = tarfile.TarInfo(f"10017/ground_truth/particle_coordinates/{name}.csv")
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text))
+def next_words(said: str, **replaced: object) -> list[str]:
+    """The words of the command that was printed, with others in place of some."""
+    words = shlex.split(said.split("next: cryoglean ")[1].split(" (")[0])
+    return [str(replaced.get(word, word)) for word in words]
 
 
+@pytest.mark.parametrize("kind", ["mrc", "lite"])
 def test_the_printed_command_trains_on_what_was_fetched(
-    easy_data: Path, served: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    easy_data: Path, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
-    folder, url = served
-    pack_as_cryoppp(easy_data, folder / "cryoppp" / "10017.tar.gz")
-    out = tmp_path / "with a blank"
+    angstrom = read_micrograph(next((easy_data / "micrographs").glob("*.mrc"))).pixel_size_angstrom or 0.0
+    lite = ["--lite"] if kind == "lite" else []
+    words = ["fetch", "cryoppp", "10017", "--micrographs", "3", "--out", str(tmp_path / "a blank"), "--url", url, *lite]
 
-    assert run(["fetch", "cryoppp", "10017", "--micrographs", "3", "--out", str(out), "--url", url]) == 0
+    assert run(words) == 0
 
-    said = capsys.readouterr().out
-    words = shlex.split(said.split("next: cryoglean ")[1].strip())
-    words[words.index("RUN")] = str(tmp_path / "run")
-    assert run([*words, *FAST, "--set", "learn.steps=2"]) == 0
-    learned = read_picks(Run(tmp_path / "run").labels_file)
-    truth = read_picks(easy_data / "labels.csv")
+    numbers = {"PIXEL": angstrom, "DIAMETER": DIAMETER_PIXELS * angstrom, "RUN": tmp_path / "run"}
+    train = next_words(capsys.readouterr().out, **numbers)
+    assert float(train[train.index("--diameter-angstrom") + 1]) == pytest.approx(DIAMETER_PIXELS * angstrom, abs=0.5)
+    assert run([*train, *FAST, "--set", "learn.steps=2"]) == 0
+    learned, truth = read_picks(Run(tmp_path / "run").labels_file), read_picks(easy_data / "labels.csv")
     assert set(learned.micrographs) == set(truth.micrographs)
+    rows = 384
     for name in truth.micrographs:
-        found, true = np.sort(learned.of([name]).xy, axis=0), np.sort(truth.of([name]).xy, axis=0)
-        assert np.abs(found - true).max() <= 1.01
+        found, true = learned.of([name]).xy, truth.of([name]).xy.copy()
+        true[:, 1] = rows - true[:, 1] if kind == "lite" else true[:, 1]  # the JPEG is the MRC turned over
+        assert np.abs(np.sort(found, axis=0) - np.sort(true, axis=0)).max() <= 1.01
+
+
+def test_the_printed_command_picks_what_was_fetched(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["fetch", "empiar", "10081", "--micrographs", "1", "--out", str(tmp_path), "--url", url]) == 0
+
+    pick = next_words(capsys.readouterr().out, DIAMETER=180, **{"picks.star": tmp_path / "picks.star"})
+    assert run([*pick, "--quiet"]) == 0
+    assert len(read_picks(tmp_path / "picks.star")) > 0
