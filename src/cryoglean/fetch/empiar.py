@@ -194,7 +194,7 @@ def _take_from(server: Server, request: EmpiarRequest, folder: Folder, choice: _
             choice.skipped.update([kind or "movies or stacks (.mrc)"] if kind != "other" else [])
             continue
         if any(micrograph_name(name) == micrograph_name(other) for other in choice.files):
-            choice.skipped.update(["of a name that another folder has"])
+            choice.skipped.update(["of a name that is taken"])
             continue
         remote = server.look(url_of(data, path))
         if request.pattern is None and name.lower().endswith(".mrc") and sections_of_mrc(remote.head) > 1:

@@ -157,7 +157,7 @@ def test_names_that_two_folders_share_are_taken_once(
     assert fetch(site, tmp_path) == 0
 
     assert fetched(tmp_path) == ["same.mrc"]
-    assert "1 of a name that another folder has" in capsys.readouterr().out
+    assert "1 of a name that is taken" in capsys.readouterr().out
 
 
 def test_an_entry_that_is_not_there(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
