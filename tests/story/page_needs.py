@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from page_runner import Runner
+from public_data import address_of, publish, serve
 
 from cryoglean.io.picks import read_picks, write_picks
 from cryoglean.picks import Picks
@@ -93,6 +94,14 @@ def need_relion_project(folder: Path, _: Runner) -> None:
     shutil.copy(folder / "labels.star", folder / "Select" / "job010" / "particles.star")
 
 
+def need_public_data(folder: Path, runner: Runner) -> None:
+    """CryoPPP's and EMPIAR's servers, made of the micrographs."""
+    publish(folder / "MICROGRAPHS", read_picks(folder / "labels.star"), folder / "served")
+    url = address_of(serve(folder / "served"))
+    runner.environment |= {"CRYOGLEAN_CRYOPPP_URL": url, "CRYOGLEAN_EMPIAR_URL": url, "NO_PROXY": "127.0.0.1"}
+
+
 NEEDS: dict[str, Callable[[Path, Runner], None]] = {
     "run": need_run, "picks": need_picks, "patches": need_patches, "relion-project": need_relion_project,
+    "public-data": need_public_data,
 }  # fmt: skip
