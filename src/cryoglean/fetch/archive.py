@@ -52,6 +52,8 @@ def extract(archive: Path, wanted: Mapping[PurePosixPath, Path], tell: Callable[
         OSError: a file can't be written.
     """
     left = set(wanted)
+    if not left:
+        return
     with _opened(archive) as (tar, _, packed):
         for member in tar:
             tell(packed.tell())

@@ -18,7 +18,7 @@ from cryoglean.errors import FetchError
 from cryoglean.fetch.archive import extract, list_members
 from cryoglean.fetch.download import Checksum, digest_of, download, missing_bytes
 from cryoglean.fetch.fetched import DataSet, Fetched, Plan
-from cryoglean.fetch.record import Record, read_record, write_record
+from cryoglean.fetch.record import TABLES, Record, is_kept, read_record, write_record
 from cryoglean.fetch.server import Listener, NotThereError, Remote, Server, check_space, say_size
 from cryoglean.micrograph import micrograph_name
 
@@ -170,7 +170,7 @@ def _unpack(request: CryopppRequest, facts: Mapping[str, str], listener: Listene
     chosen = choose_micrographs(list(members), request.micrographs)
     wanted = {name: members[name][1] for name in _belonging(chosen, list(members), is_all=len(chosen) == len(names))}
     missing = {
-        name: bytes_in_it for name, bytes_in_it in wanted.items() if not _has(request.folder / name, bytes_in_it)
+        name: bytes_in_it for name, bytes_in_it in wanted.items() if not is_kept(request.folder / name, bytes_in_it)
     }
     check_space(request.folder, sum(missing.values()))
     tell = listener.watch("unpack", size)
@@ -203,7 +203,7 @@ def _belonging(chosen: list[PurePosixPath], members: list[PurePosixPath], *, is_
         for name in members
         if (_is_table_in(name, _COORDINATES) or _is_table_in(name, _JUNK)) and _key(name) in keys
     ]
-    whole = [name for name in members if is_all and name.parent.name == _TRUTH and name.suffix in (".csv", ".star")]
+    whole = [name for name in members if is_all and name.parent.name == _TRUTH and name.suffix in TABLES]
     return [*chosen, *tables, *whole]
 
 
@@ -225,10 +225,6 @@ def _key(name: PurePosixPath) -> tuple[PurePosixPath, str]:
 def _inside(name: PurePosixPath, number: str) -> PurePosixPath:
     """A name without the folder that all of the archive is in."""
     return PurePosixPath(*name.parts[1:]) if name.parts[0] == number and len(name.parts) > 1 else name
-
-
-def _has(path: Path, size_bytes: int) -> bool:
-    return path.is_file() and path.stat().st_size == size_bytes
 
 
 def _describe(request: CryopppRequest, record: Record) -> Fetched:

@@ -12,6 +12,8 @@ from cryoglean.durable import write_json_atomically
 from cryoglean.errors import FetchError
 
 _NAME = "fetched.json"
+TABLES = (".csv", ".star")
+"""Suffixes of files that people correct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,14 @@ class Record:
     facts: Mapping[str, Any]
 
     def holds(self, folder: Path, micrographs: int | None) -> bool:
-        """Whether as many micrographs (None: all) are there, and every file has its size."""
+        """Whether as many micrographs (None: all) are there, and no file is missing; see `is_kept`."""
         is_enough = self.is_all or (micrographs is not None and len(self.micrographs) >= micrographs)
-        return is_enough and all(
-            (folder / name).is_file() and (folder / name).stat().st_size == size
-            for name, size in self.sizes_bytes.items()
-        )
+        return is_enough and all(is_kept(folder / name, size) for name, size in self.sizes_bytes.items())
+
+
+def is_kept(path: Path, size_bytes: int) -> bool:
+    """Whether a file is there and stays: with the size it came with, or a table, which somebody may have corrected."""
+    return path.is_file() and (path.suffix in TABLES or path.stat().st_size == size_bytes)
 
 
 def read_record(folder: Path, asked: Mapping[str, Any]) -> Record | None:

@@ -103,6 +103,18 @@ def test_a_lost_file_is_brought_back(packed: Site, tmp_path: Path) -> None:
     assert (tmp_path / "10017" / "micrographs" / "mic_01.mrc").read_bytes() == mrc(1)
 
 
+def test_labels_that_somebody_corrected_are_not_overwritten(packed: Site, tmp_path: Path) -> None:
+    assert fetch(packed, tmp_path, "--micrographs", "2", "--keep-archive") == 0
+    mine = tmp_path / "10017" / "ground_truth" / "particle_coordinates" / "mic_02.csv"
+    mine.write_bytes(coordinates((1, 2), (3, 4), (5, 6)))
+    packed.forget()
+
+    assert fetch(packed, tmp_path, "--micrographs", "2") == 0
+    assert not packed.asked
+    assert fetch(packed, tmp_path, "--micrographs", "4") == 0
+    assert mine.read_bytes() == coordinates((1, 2), (3, 4), (5, 6))
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_killed_in_the_middle_the_rest_alone_is_fetched(site: Site, tmp_path: Path, stop: signal.Signals) -> None:
     files = cryoppp_files() | {"10017/particles_stack/big.mrc": np.random.default_rng(0).bytes(6_000_000)}
