@@ -14,7 +14,7 @@ import numpy as np
 
 from cryoglean.dataset import ParticleSize
 from cryoglean.errors import CryogleanError, MicrographError, PicksError, SettingsError
-from cryoglean.io.micrographs import read_micrograph
+from cryoglean.io.micrographs import micrographs_by_name, read_micrograph
 from cryoglean.io.picks import check_writable, write_picks_from
 from cryoglean.journal import Journal, with_path
 from cryoglean.learn.checkpoint import load_tensors
@@ -145,7 +145,7 @@ def pick_files(
             journal.remove()
             reason = next(iter(skipped.values()), "none was given")
             raise MicrographError(f"none of the {len(paths)} micrographs could be picked; the first: {reason}")
-        rows = write_picks_from(journal.replay(picked), out)
+        rows = write_picks_from(journal.replay(picked), out, micrographs_by_name(picked))
         journal.remove()
     return Harvest(len(picked), rows, skipped, threshold, len(paths) - len(waiting))
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "fetch": "Download a public data set: CryoPPP with its labels, or micrographs of EMPIAR.",
     "train": "Learn to pick from a few labelled micrographs.",
     "pick": "Pick micrographs with a trained run.",
+    "relion": "Learn and pick as an external job of RELION.",
     "convert": "Convert picks from one program's files to another's.",
     "evaluate": "Compare picks with the truth.",
     "report": "Make the report page of a run.",
@@ -48,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
+def relion_main() -> None:
+    """The program `cryoglean-relion`, for those who want one word in RELION's field."""
+    main(["relion", *sys.argv[1:]])
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run a command.
 
@@ -58,11 +64,17 @@ def run(arguments: Sequence[str]) -> int:
         The exit code.
     """
     console = Console(stderr=True, soft_wrap=True)
+    if arguments[:1] == ["relion"]:
+        from cryoglean.cli.relion_words import as_options, mark_refused
+
+        arguments = ["relion", *as_options(arguments[1:])]
     try:
         result = make_app()(
             list(arguments), exit_on_error=False, print_error=False, help_on_error=False, error_console=console
         )
     except CycloptsError as error:
+        if arguments[:1] == ["relion"]:
+            mark_refused(arguments)
         return _say(console, " ".join(str(error).split()), 2)
     except SettingsError as error:
         return _say(console, str(error), 2)

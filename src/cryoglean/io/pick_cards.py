@@ -39,10 +39,15 @@ def facts_of(name: str) -> FormatFacts:
 def card_to_write(path: Path) -> ModuleType:
     """The card that a suffix stands for when a file is made: of several, the one that is called like it.
 
+    A file that is called like a format's index (RELION's `autopick.star`) stands for that format.
+
     Raises:
         PicksError: no format has this suffix.
     """
     cards = _with_suffix(path)
+    indexed = next((card for card in cards.values() if getattr(card, "INDEX_NAME", "") == path.name), None)
+    if indexed is not None:
+        return indexed
     if not cards:
         raise PicksError(
             f"no format has the suffix '{path.suffix}'", where=path, fix=f"Known are: {known()}. Name one."

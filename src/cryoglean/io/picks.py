@@ -109,7 +109,9 @@ def write_picks(
         sides = np.full(len(picks), float(box_pixels))
         picks = replace(picks, extra={**picks.extra, BOX_WIDTH: sides, BOX_HEIGHT: sides})
     try:
-        if card.FACTS.ending and not (len(picks.micrographs) == 1 and path.suffix.lower() in card.SUFFIXES):
+        if path.name == getattr(card, "INDEX_NAME", ""):
+            card.write_parts([picks], path, _as_text(micrographs))
+        elif card.FACTS.ending and not (len(picks.micrographs) == 1 and path.suffix.lower() in card.SUFFIXES):
             _write_folder(picks, path, card)
         elif "shape" in card.FACTS.needs:
             card.write(picks, path, Shapes(micrographs or {}))
@@ -119,12 +121,13 @@ def write_picks(
         raise PicksError(f"it can't be written ({error})", where=path) from error
 
 
-def write_picks_from(parts: Iterable[Picks], path: Path) -> int:
+def write_picks_from(parts: Iterable[Picks], path: Path, micrographs: Mapping[str, Path] | None = None) -> int:
     """Write picks that come one micrograph at a time; formats that can do so never hold them all.
 
     Args:
         parts: picks, in the order they are to be written.
         path: the file to make or replace; its suffix says the format.
+        micrographs: the files of the micrographs by name, for an index that lists them.
 
     Returns:
         How many picks were written.
@@ -138,6 +141,8 @@ def write_picks_from(parts: Iterable[Picks], path: Path) -> int:
         write_picks(picks, path)
         return len(picks)
     try:
+        if path.name == getattr(card, "INDEX_NAME", ""):
+            return int(card.write_parts(parts, path, _as_text(micrographs)))
         return int(card.write_parts(parts, path))
     except (OSError, UnicodeEncodeError) as error:
         raise PicksError(f"it can't be written ({error})", where=path) from error
@@ -151,7 +156,7 @@ def check_writable(path: Path) -> None:
             can't be made.
     """
     card = card_to_write(path)
-    if card.FACTS.ending or card.FACTS.needs:
+    if not hasattr(card, "write_parts") and (card.FACTS.ending or card.FACTS.needs):
         raise PicksError(
             f"picks of many micrographs don't go into a {path.suffix} at once", where=path,
             fix="Write .star here, then: cryoglean convert picks.star OUT --to "
@@ -182,6 +187,10 @@ def _write_folder(picks: Picks, folder: Path, card: ModuleType) -> None:
         kept = picks.extra.get("micrograph_path")
         paths = {} if kept is None else dict(zip(picks.micrograph.tolist(), kept.tolist(), strict=True))
         card.write_index(files, paths, folder / card.INDEX_NAME)
+
+
+def _as_text(micrographs: Mapping[str, Path] | None) -> dict[str, str]:
+    return {name: file.as_posix() for name, file in (micrographs or {}).items()}
 
 
 def _as_picks(value: object) -> Picks:
