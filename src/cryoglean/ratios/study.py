@@ -1,0 +1,251 @@
+"""One ratio: the supervised baseline and the pseudo-labels, each an ordinary training, and the test of both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cryoglean.dataset import Dataset, Role
+from cryoglean.doctor.diagnosis import diagnose_training
+from cryoglean.durable import write_json_atomically
+from cryoglean.errors import LabelsError, RunError
+from cryoglean.evaluate.score import Rules
+from cryoglean.io.micrographs import read_micrograph_shape
+from cryoglean.io.picks import read_picks, write_picks
+from cryoglean.learn.loop import Tell
+from cryoglean.picking import load_picker, pick_files
+from cryoglean.picks import Picks
+from cryoglean.pipeline import train
+from cryoglean.ratios.drawing import Draw, draw
+from cryoglean.ratios.method import Method, working_particle_pixels
+from cryoglean.ratios.results import Tested, describe_study
+from cryoglean.ratios.sources import Source
+from cryoglean.run import Run
+
+_SAMPLED_SIDES = 25
+_STRAY_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """One ratio of labelled micrographs.
+
+    Args:
+        source: micrographs and annotations.
+        method: how to learn.
+        ratio: share of the training micrographs that is labelled.
+        out: the folder of all ratios.
+        roles: who is who.
+    """
+
+    source: Source
+    method: Method
+    ratio: float
+    out: Path
+    roles: Draw
+
+    @classmethod
+    def plan(cls, source: Source, method: Method, ratio: float, out: Path) -> Study:
+        """Draw who is labelled; see `draw` for errors."""
+        return cls(source, method, ratio, out, draw(source, ratio, method.seed))
+
+    @property
+    def percent(self) -> str:
+        """The ratio as it is in file names: 5 for 0.05."""
+        return f"{round(100 * self.ratio, 6):g}"
+
+    @property
+    def result_file(self) -> Path:
+        """`pseudolabel_ratio_5.json`, or the like; written when everything else is done."""
+        return self.out / f"{self.method.title}_ratio_{self.percent}.json"
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        """The run folders of the two trainings, by strategy, the baseline first."""
+        folder = self.out / f"ratio_{self.percent}"
+        return {name: Run(folder / name) for name in ("supervised", self.method.strategy)}
+
+    def result(self) -> dict[str, Any] | None:
+        """The result, where it is there already.
+
+        Raises:
+            RunError: the file is of other data or options, or broken.
+        """
+        if not self.result_file.exists():
+            return None
+        try:
+            content = json.loads(self.result_file.read_text(encoding="utf-8"))
+            made_from = content["made_from"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError("it is no result", where=self.result_file, fix="Remove it, and its ratio runs again.") from error
+        if made_from != self.made_from():
+            raise RunError(
+                "it was made with other options, micrographs or labels", where=self.result_file,
+                fix="Give another --output-dir, or the same command.",
+            )  # fmt: skip
+        return dict(content)
+
+    def made_from(self) -> str:
+        """Changes with everything that decides the result."""
+        source = self.source
+        facts = [asdict(self.method), self.ratio, asdict(self.roles), sorted(source.diameters.items())]
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        digest.update(json.dumps([*source.picks.micrographs], sort_keys=True).encode())
+        digest.update("\n".join(source.picks.micrograph.tolist()).encode())
+        digest.update(np.ascontiguousarray(source.picks.xy.round(4)).tobytes())
+        return digest.hexdigest()[:16]
+
+    def dataset(self) -> Dataset:
+        """For both trainings; a particle has the same size for the network on every micrograph."""
+        diameters, usual = self.source.diameters, self.diameter_pixels
+        roles: dict[str, Role] = dict.fromkeys(self.roles.unlabeled, "unlabelled")
+        roles |= dict.fromkeys(self.roles.labeled, "train")
+        roles |= dict.fromkeys(self.roles.validation, "validation")
+        roles |= dict.fromkeys(self.roles.test, "test")
+        labels = self.source.picks.of((*self.roles.labeled, *self.roles.validation))
+        sizes = {name: usual / diameters[name] for name in roles if diameters[name] != usual}
+        return Dataset(
+            {name: self.source.paths[name] for name in sorted(roles)}, roles, replace(labels, score=None, extra={}),
+            diameter_angstrom=usual, pixel_size_angstrom=1.0, pixel_sizes=sizes, unit="pixel",
+        )  # fmt: skip
+
+    @property
+    def diameter_pixels(self) -> float:
+        """The usual diameter of a particle, in pixels of the pictures."""
+        return float(np.median(list(self.source.diameters.values())))
+
+    def particle_pixels(self) -> float:
+        """Of the network; see `working_particle_pixels`."""
+        names = sorted(self.source.paths)
+        sampled = [self.source.paths[name] for name in names[:: -(-len(names) // _SAMPLED_SIDES)]]
+        sides = [max(read_micrograph_shape(path)) for path in sampled]
+        return working_particle_pixels(self.diameter_pixels, round(float(np.median(sides))), self.method.target_size)
+
+    def check(self) -> None:
+        """Refuse before the training what would fail after it.
+
+        Raises:
+            LabelsError: annotations of a test micrograph lie outside it.
+            SettingsError: a setting is out of range.
+        """
+        self.method.settings(self.method.strategy, self.particle_pixels())
+        self.rules()
+
+    def train(self, strategy: str, tell: Tell | None = None) -> Run:
+        """Train, or go on with an interrupted training, and ask the doctor.
+
+        Args:
+            strategy: one of `runs`.
+            tell: is told what happens.
+
+        Raises:
+            RunError: the folder holds another training; CryogleanError: see `cryoglean.pipeline.train`.
+        """
+        settings = self.method.settings(strategy, self.particle_pixels())
+        run = train(self.dataset(), settings, self.runs[strategy], tell=tell, resumes=True)
+        diagnose_training(run)
+        return run
+
+    def pick_test(self, strategy: str, tell: Callable[[str, int], None] | None = None) -> Path:
+        """Pick the test micrographs with a finished training, down to the lowest score kept; once.
+
+        Args:
+            strategy: one of `runs`.
+            tell: is told each finished micrograph.
+        """
+        run = self.runs[strategy]
+        file = run.folder / "picks" / "test.csv"
+        if not file.exists():  # it is there only when it is complete
+            picker, _ = load_picker(run)
+            usual = self.diameter_pixels
+            sizes = {name: usual / self.source.diameters[name] for name in self.roles.test}
+            paths = [self.source.paths[name] for name in self.roles.test]
+            pick_files(picker, paths, file, picker.settings.floor, pixel_size_angstrom=sizes, tell=tell)
+        return file
+
+    def truth(self) -> Picks:
+        """The particles of the test micrographs, each with its diameter."""
+        parts = [self.source.picks.on(name) for name in self.roles.test]
+        sized = [
+            replace(part, score=None, extra={}, diameter_pixels=np.full(len(part), self.source.diameters[name]))
+            for part, name in zip(parts, self.roles.test, strict=True)
+        ]
+        return Picks.concatenate(sized)
+
+    def rules(self) -> Rules:
+        """How the test is judged: the default definition, half of the largest diameter at the edges left out.
+
+        Raises:
+            LabelsError: many annotations of a micrograph lie outside it.
+        """
+        shapes = {name: read_micrograph_shape(self.source.paths[name]) for name in self.roles.test}
+        for name, (rows, columns) in shapes.items():
+            xy = self.source.picks.on(name).xy
+            outside = int(((xy < -0.5) | (xy > (columns - 0.5, rows - 0.5))).any(axis=1).sum())
+            if outside > _STRAY_SHARE * len(xy):
+                raise LabelsError(
+                    f"{outside} of its {len(xy)} particles lie outside its {columns} x {rows} pixels", where=name,
+                    fix="Coordinates must be in pixels (x, y) of these very pictures, not of larger or smaller ones.",
+                )  # fmt: skip
+        border = 0.5 * max(self.source.diameters[name] for name in self.roles.test)
+        return Rules(border_pixels=border, shapes=shapes)
+
+    def finish(self) -> dict[str, Any]:
+        """Judge both on the test, and write the result: from then on the ratio is done."""
+        truth, rules = self.truth(), self.rules()
+        write_picks(truth, self.result_file.parent / f"ratio_{self.percent}" / "test.csv")
+        tested = {
+            strategy: Tested.judge(run, read_picks(run.folder / "picks" / "test.csv"), truth, rules)
+            for strategy, run in self.runs.items()
+        }
+        size = {
+            "particle_diameter_pixels": self.diameter_pixels,
+            "target_size": self.method.target_size,
+            "working_particle_pixels": self.particle_pixels(),
+        }
+        facts = {"labeled_ratio": self.ratio, **_describe_draw(self.roles), "size": size}
+        result = describe_study(facts, self.method, tested, (truth, rules), self.out)
+        content = {**result, "split": asdict(self.roles), "made_from": self.made_from()}
+        write_json_atomically(self.result_file, content)
+        return content
+
+
+def _describe_draw(roles: Draw) -> dict[str, int]:
+    return {f"n_{name}": len(names) for name, names in asdict(roles).items()}
+
+
+def write_summary(studies: Sequence[Study], results: Sequence[dict[str, Any]]) -> Path:
+    """Write a row for each ratio, unless the file says just that already.
+
+    Args:
+        studies: of one method, at least one.
+        results: what each came to.
+    """
+    file = studies[0].out / f"{studies[0].method.title}_summary.json"
+    rows = [
+        {
+            "labeled_ratio": result["labeled_ratio"],
+            "n_labeled": result["n_labeled"],
+            **{f"supervised_{name}": result["supervised"][name] for name in ("precision", "recall", "f1")},
+            **{f"pseudolabel_{name}": result["pseudolabel"][name] for name in ("precision", "recall", "f1")},
+            "gain_f1": result["gain"]["f1"],
+            "gain": result["gain"]["said"],
+            "best_iteration": result["best_iteration"],
+            "file": study.result_file.name,
+        }
+        for study, result in zip(studies, results, strict=True)
+    ]
+    method = studies[0].method
+    content = {
+        "strategy": method.strategy, "variant": method.variant, "seed": method.seed, "judged_on": "test",
+        "definition": results[0]["definition"], "results": rows,
+    }  # fmt: skip
+    if not file.exists() or json.loads(file.read_text(encoding="utf-8")) != content:
+        write_json_atomically(file, content)
+    return file
