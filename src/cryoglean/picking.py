@@ -175,8 +175,8 @@ def _read_ahead(
     """Read and prepare the next micrographs while the network works on this one."""
 
     def prepare(path: Path) -> Prepared:
-        by_name = isinstance(pixel_size_angstrom, Mapping)
-        size = pixel_size_angstrom.get(micrograph_name(path)) if by_name else pixel_size_angstrom
+        said = pixel_size_angstrom
+        size = said.get(micrograph_name(path)) if isinstance(said, Mapping) else said
         return picker.preparation.apply(read_micrograph(path, size))
 
     rest = iter(paths)

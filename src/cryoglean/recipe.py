@@ -181,8 +181,12 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
         counts = new.has_learned and _is_counted(step.counts, gain)
         told.append(
             {
-                "round": number, "counts": counts, "rule": step.counts, **(gain.to_json() if gain else {}),
-                **_score(task, branches, new.picks), **new.obituary,
+                "round": number,
+                "counts": counts,
+                "rule": step.counts,
+                **(gain.to_json() if gain else {}),
+                **_score(task, branches, new.picks),
+                **new.obituary,
             }
         )
         task.tell({"event": "round", **told[-1]})

@@ -63,7 +63,7 @@ class Method:
         Raises:
             SettingsError: an option is of another strategy.
         """
-        known = {"rounds": self.n_iterations, "variant": self.variant}
+        known: dict[str, Any] = {"rounds": self.n_iterations, "variant": self.variant}
         for name, option in self._own().items():
             value = getattr(self, name)
             if value is None:
@@ -105,6 +105,8 @@ class Method:
         if self.batch_size is not None:
             fixed |= {"learn": {"batch": self.batch_size}, "unlabelled": {"batch": self.batch_size}}
         settings = choose_settings(self.effort, fixed=fixed, assignments=self.assignments)
+        if (settings.strategy, settings.seed) != (strategy, self.seed):
+            raise SettingsError("it has an option of its own", where="--set", fix="Use --strategy and --seed.")
         read_recipe(settings.strategy, settings.options)
         return settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from cryoglean.evaluate.rules import Rules
 from cryoglean.evaluate.score import Evaluation, evaluate_picks
 from cryoglean.picks import Picks
 from cryoglean.ratios.method import Method
+from cryoglean.registry import load_card
 from cryoglean.run import Run
 
 _SCORES = ("precision", "recall", "f1")
@@ -70,9 +72,10 @@ def describe_study(
     """
     base, taught = tested.values()
     summary = taught.run.summary()
-    rounds = [_describe_round(told, int(facts["n_labeled"])) for told in summary["rounds"]]
+    options = _all_options(method)
+    rounds = [_describe_round(told, int(facts["n_labeled"]), options.get("target")) for told in summary["rounds"]]
     counted = [told["iteration"] for told in rounds if told["counted"]]
-    return {
+    content = {
         **facts,
         "strategy": method.strategy,
         "variant": method.variant,
@@ -85,13 +88,23 @@ def describe_study(
         "best_iteration": counted[-1] if counted else 0,
         "iterations": rounds,
         "unlabeled_used": summary["unlabelled"],
-        "thresholds": {"supervised": base.found.threshold, "pseudolabel": taught.found.threshold, **method.options()},
-        "options": {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(method).items()},
+        "strategy_options": options,
+        "options": asdict(method),
         "runs": {name: str(one.run.folder.relative_to(out)) for name, one in tested.items()},
         "findings": {name: _findings(one.run) for name, one in tested.items()},
         "seconds": {name: round(one.run.summary()["wall_seconds"], 1) for name, one in tested.items()},
         "versions": package_versions(),
     }
+    return {name: _rounded(value) for name, value in content.items()}
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers with six digits behind the point, wherever they are."""
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, Mapping):
+        return {name: _rounded(each) for name, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _describe_gain(base: Tested, taught: Tested, precision: Gain) -> dict[str, Any]:
@@ -107,14 +120,21 @@ def _describe_gain(base: Tested, taught: Tested, precision: Gain) -> dict[str, A
         "average_precision_standard_error": precision.standard_error,
         "is_clear": precision.is_clear,
         "is_harm": precision.is_harm,
-        "said": "not defined" if f1 is None else f"{100 * f1:+.2f} % F1",
+        "said": "not defined" if f1 is None else f"{100 * f1:+.2f} points F1",
     }
 
 
-def _describe_round(told: Mapping[str, Any], labelled: int) -> dict[str, Any]:
-    """What a round brought on validation, and what its pseudo-labels were."""
+def _all_options(method: Method) -> dict[str, Any]:
+    """Of the strategy's card, those that nobody gave among them."""
+    known = inspect.signature(load_card("strategies", method.strategy).recipe).parameters
+    return {name: one.default for name, one in known.items()} | method.options()
+
+
+def _describe_round(told: Mapping[str, Any], labelled: int, target: float | None) -> dict[str, Any]:
+    """What a round brought on validation, and what its pseudo-labels were; ratios are of core pixels."""
     gain = {name: told.get(name) for name in ("average_precision_before", "average_precision_after", "gain")}
     pseudo = {name: told.get(own) for name, own in _PSEUDO.items()}
+    pseudo |= {"target_particle_ratio": target} if target is not None else {}
     return {
         "iteration": told["round"],
         "counted": told["counts"],

@@ -11,8 +11,9 @@ import numpy as np
 
 from cryoglean.errors import LabelsError, MicrographError, PicksError, SettingsError
 from cryoglean.io.folders import match_labels
-from cryoglean.io.micrographs import find_micrographs
+from cryoglean.io.micrographs import find_micrographs, micrographs_by_name
 from cryoglean.io.picks import read_picks
+from cryoglean.io.picks_file import BOX_HEIGHT, BOX_WIDTH
 from cryoglean.picks import Picks
 
 
@@ -136,7 +137,8 @@ def _pictures_in(folder: Path, option: str) -> Path:
 
 def _match(folder: Path, annotations: Path) -> tuple[dict[str, Path], Picks, int]:
     files = find_micrographs([folder])
-    found = match_labels(files, table := read_picks(annotations))
+    table = read_picks(annotations, micrographs=micrographs_by_name(files))
+    found = match_labels(files, table)
     if not len(known := table.of(found.labelled)):
         raise LabelsError("no particle is on the pictures", where=annotations, fix=f"It must belong to {folder}.")
     return {**found.labelled, **found.unlabelled}, known, len(found.without_micrograph)
@@ -150,9 +152,10 @@ def _check_radius(radius: float) -> float:
 
 def _box_diameters(picks: Picks, names: list[str]) -> dict[str, float]:
     """The median of each picture's own boxes; of all boxes where it has none."""
-    sizes = picks.diameter_pixels
-    known = np.zeros(len(picks), dtype=np.bool_) if sizes is None else np.isfinite(sizes) & (sizes > 0)
-    if sizes is None or not known.any():
+    sides = [picks.extra[side] for side in (BOX_WIDTH, BOX_HEIGHT) if side in picks.extra]
+    sizes = np.max([*sides, np.zeros(len(picks))], axis=0)  # a box that is cut at the edge has one whole side
+    known = np.isfinite(sizes) & (sizes > 0)
+    if not known.any():
         raise SettingsError("the boxes have no size", where="--particle-radius", fix="Give the radius in pixels.")
     found, place = np.unique(picks.micrograph[known], return_inverse=True)
     order = np.argsort(place, kind="stable")

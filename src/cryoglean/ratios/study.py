@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ from cryoglean.ratios.method import Method, working_particle_pixels
 from cryoglean.ratios.results import Tested, describe_study
 from cryoglean.ratios.sources import Source
 from cryoglean.run import Run
+from cryoglean.settings import Settings
 
 _SAMPLED_SIDES = 25
 _STRAY_SHARE = 0.1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Study:
     """One ratio of labelled micrographs.
 
@@ -83,7 +85,9 @@ class Study:
             content = json.loads(self.result_file.read_text(encoding="utf-8"))
             made_from = content["made_from"]
         except (ValueError, KeyError, TypeError) as error:
-            raise RunError("it is no result", where=self.result_file, fix="Remove it, and its ratio runs again.") from error
+            raise RunError(
+                "it is no result", where=self.result_file, fix="Remove it, and its ratio runs again."
+            ) from error
         if made_from != self.made_from():
             raise RunError(
                 "it was made with other options, micrographs or labels", where=self.result_file,
@@ -115,13 +119,14 @@ class Study:
             diameter_angstrom=usual, pixel_size_angstrom=1.0, pixel_sizes=sizes, unit="pixel",
         )  # fmt: skip
 
-    @property
+    @cached_property
     def diameter_pixels(self) -> float:
         """The usual diameter of a particle, in pixels of the pictures."""
         return float(np.median(list(self.source.diameters.values())))
 
+    @cached_property
     def particle_pixels(self) -> float:
-        """Of the network; see `working_particle_pixels`."""
+        """Of the network's particles; see `working_particle_pixels`."""
         names = sorted(self.source.paths)
         sampled = [self.source.paths[name] for name in names[:: -(-len(names) // _SAMPLED_SIDES)]]
         sides = [max(read_micrograph_shape(path)) for path in sampled]
@@ -134,8 +139,13 @@ class Study:
             LabelsError: annotations of a test micrograph lie outside it.
             SettingsError: a setting is out of range.
         """
-        self.method.settings(self.method.strategy, self.particle_pixels())
-        self.rules()
+        for strategy in self.runs:
+            self.settings(strategy)
+        _ = self.rules
+
+    def settings(self, strategy: str) -> Settings:
+        """All settings of one of `runs`; see `Method.settings`."""
+        return self.method.settings(strategy, self.particle_pixels)
 
     def train(self, strategy: str, tell: Tell | None = None) -> Run:
         """Train, or go on with an interrupted training, and ask the doctor.
@@ -147,8 +157,12 @@ class Study:
         Raises:
             RunError: the folder holds another training; CryogleanError: see `cryoglean.pipeline.train`.
         """
-        settings = self.method.settings(strategy, self.particle_pixels())
-        run = train(self.dataset(), settings, self.runs[strategy], tell=tell, resumes=True)
+        run = self.runs[strategy]
+        try:
+            train(self.dataset(), self.settings(strategy), run, tell=tell, resumes=True)
+        except RunError as error:
+            fix = error.fix.replace("another --out.", "another --output-dir.")
+            raise RunError(error.what, where=error.where, fix=fix) from error
         diagnose_training(run)
         return run
 
@@ -178,6 +192,7 @@ class Study:
         ]
         return Picks.concatenate(sized)
 
+    @cached_property
     def rules(self) -> Rules:
         """How the test is judged: the default definition, half of the largest diameter at the edges left out.
 
@@ -198,7 +213,7 @@ class Study:
 
     def finish(self) -> dict[str, Any]:
         """Judge both on the test, and write the result: from then on the ratio is done."""
-        truth, rules = self.truth(), self.rules()
+        truth, rules = self.truth(), self.rules
         write_picks(truth, self.result_file.parent / f"ratio_{self.percent}" / "test.csv")
         tested = {
             strategy: Tested.judge(run, read_picks(run.folder / "picks" / "test.csv"), truth, rules)
@@ -207,7 +222,7 @@ class Study:
         size = {
             "particle_diameter_pixels": self.diameter_pixels,
             "target_size": self.method.target_size,
-            "working_particle_pixels": self.particle_pixels(),
+            "working_particle_pixels": self.settings(self.method.strategy).prepare.particle_pixels,
         }
         facts = {"labeled_ratio": self.ratio, **_describe_draw(self.roles), "size": size}
         result = describe_study(facts, self.method, tested, (truth, rules), self.out)
@@ -220,12 +235,15 @@ def _describe_draw(roles: Draw) -> dict[str, int]:
     return {f"n_{name}": len(names) for name, names in asdict(roles).items()}
 
 
-def write_summary(studies: Sequence[Study], results: Sequence[dict[str, Any]]) -> Path:
+def write_summary(studies: Sequence[Study], results: Sequence[dict[str, Any]]) -> tuple[Path, dict[str, Any]]:
     """Write a row for each ratio, unless the file says just that already.
 
     Args:
         studies: of one method, at least one.
         results: what each came to.
+
+    Returns:
+        The file and what it says.
     """
     file = studies[0].out / f"{studies[0].method.title}_summary.json"
     rows = [
@@ -248,4 +266,4 @@ def write_summary(studies: Sequence[Study], results: Sequence[dict[str, Any]]) -
     }  # fmt: skip
     if not file.exists() or json.loads(file.read_text(encoding="utf-8")) != content:
         write_json_atomically(file, content)
-    return file
+    return file, content
