@@ -20,6 +20,7 @@ from cryoglean.dataset import Dataset
 from cryoglean.errors import LabelsError, PicksError, SettingsError
 from cryoglean.evaluate.score import Rules, evaluate_picks
 from cryoglean.io.picks import read_picks
+from cryoglean.picking import load_picker, pick_files
 from cryoglean.picks import Picks
 from cryoglean.ratios.drawing import draw
 from cryoglean.ratios.method import Method, parse_ratios, working_particle_pixels
@@ -211,6 +212,20 @@ def test_a_run_in_it_is_a_run_like_any_other(out: Path, data: Path, tmp_path: Pa
     assert "84 pixels across" in page
     assert " nm" not in page  # nobody knows how large a pixel is
     assert list(read_picks(tmp_path / "picks.star").micrographs) == [picture.stem]
+
+
+def test_pixel_sizes_may_be_given_by_name(out: Path, data: Path, tmp_path: Path) -> None:
+    picker, threshold = load_picker(Run(out / "ratio_5" / "supervised"))
+    paths = sorted((data / "cryotransformer" / "images").iterdir())[:2]
+    names = [path.stem for path in paths]
+
+    pick_files(picker, paths, tmp_path / "one.csv", threshold, pixel_size_angstrom=1.0)
+    pick_files(picker, paths, tmp_path / "each.csv", threshold, pixel_size_angstrom=dict.fromkeys(names, 1.0))
+    harvest = pick_files(picker, paths, tmp_path / "some.csv", threshold, pixel_size_angstrom={names[0]: 0.5})
+
+    assert (tmp_path / "one.csv").read_text() == (tmp_path / "each.csv").read_text()
+    assert "pixel size is not in the header" in harvest.skipped[names[1]]
+    assert list(read_picks(tmp_path / "some.csv").micrographs) == names[:1]
 
 
 def test_the_class_balanced_command(balanced: Path) -> None:

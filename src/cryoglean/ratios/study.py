@@ -185,12 +185,11 @@ class Study:
 
     def truth(self) -> Picks:
         """The particles of the test micrographs, each with its diameter."""
-        parts = [self.source.picks.on(name) for name in self.roles.test]
-        sized = [
-            replace(part, score=None, extra={}, diameter_pixels=np.full(len(part), self.source.diameters[name]))
-            for part, name in zip(parts, self.roles.test, strict=True)
-        ]
-        return Picks.concatenate(sized)
+        diameters = self.source.diameters
+        return Picks.concatenate(
+            replace(part, score=None, extra={}, diameter_pixels=np.full(len(part), diameters[name]))
+            for name, part in self.source.picks.of(self.roles.test).each()
+        )
 
     @cached_property
     def rules(self) -> Rules:
@@ -200,8 +199,8 @@ class Study:
             LabelsError: many annotations of a micrograph lie outside it.
         """
         shapes = {name: read_micrograph_shape(self.source.paths[name]) for name in self.roles.test}
-        for name, (rows, columns) in shapes.items():
-            xy = self.source.picks.on(name).xy
+        for name, part in self.source.picks.of(self.roles.test).each():
+            xy, (rows, columns) = part.xy, shapes[name]
             outside = int(((xy < -0.5) | (xy > (columns - 0.5, rows - 0.5))).any(axis=1).sum())
             if outside > _STRAY_SHARE * len(xy):
                 raise LabelsError(

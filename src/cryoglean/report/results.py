@@ -113,13 +113,14 @@ class Results:
     @cached_property
     def validation_truth(self) -> Picks:
         """The labels of those micrographs."""
-        parts = [self.dataset.labels.on(name) for name in self.validation_names]
-        sized = [
-            replace(part, diameter_pixels=np.full(len(part), self.dataset.diameter_pixels_of(name)))
-            if name in self.dataset.pixel_sizes else part
-            for name, part in zip(self.validation_names, parts, strict=True)
-        ]  # fmt: skip
-        return Picks.concatenate(sized)
+        labels, sizes = self.dataset.labels, self.dataset.diameter_pixels_of
+        parts = {name: labels.on(name) for name in self.validation_names}
+        if self.dataset.pixel_sizes:  # particles differ in size from micrograph to micrograph
+            parts = {
+                name: replace(part, diameter_pixels=np.full(len(part), sizes(name), dtype=np.float64))
+                for name, part in parts.items()
+            }
+        return Picks.concatenate(parts.values())
 
     @cached_property
     def validation_picks(self) -> Picks | None:
