@@ -25,11 +25,11 @@ def recipe(
     background: Share = 0.80,
     cap: Positive = 2.0,
     rounds: Count = 1,
-    target: Share | None = None,
+    target: Share = 0.0,
 ) -> Recipe:
-    """At most `cap` times as many micrographs as are labelled (notes: whose core share is near `target`)."""
+    """At most `cap` times as many micrographs as are labelled (notes: whose core share is near `target`; 0: that of the labels)."""
     if variant == "notes":
-        labeller = Labeller(1, (), dual(particle, background), top_k(cap, partial(by_balance, target=target)))
+        labeller = Labeller(1, (), dual(particle, background), top_k(cap, partial(by_balance, target=target or None)))
         each = Round(labeller, (labelled(), pseudo_labelled(losses=None, look="varied")), counts="always")
     else:
         each = Round(Labeller(8, (platt(),), dual(particle, background), stratified(cap, by_stability)))
