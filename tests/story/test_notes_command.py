@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from notes_data import as_coco, make_notes_data
 from PIL import Image
 
 from cryoglean.cli.main import run
@@ -27,22 +28,15 @@ from cryoglean.ratios.method import Method, parse_ratios, working_particle_pixel
 from cryoglean.ratios.sources import Source, find_annotations, read_coco
 from cryoglean.ratios.study import Study
 from cryoglean.run import Run
-from cryoglean.simulate.micrograph import simulate_micrographs
-from cryoglean.simulate.settings import SimulationSettings
 
-SCENE = {
-    "molecule": "tetramer", "shape_pixels": (336, 336), "pixel_size_angstrom": 2.14, "particles_per_micrograph": 7,
-    "views": 8, "fragments": 0, "dose_electrons_per_angstrom2": 40, "aggregates": 0, "ice_crystals": 0,
-    "carbon_edge": 0, "defocus_micrometers": (1.5, 2.0),
-}  # fmt: skip
 NOTES = (
     "pseudolabel --image-dir data/cryotransformer/images --coords-file data/cryotransformer/coordinates.json "
     "--output-dir OUT --labeled-ratios 0.05,0.10 --target-size 768 --particle-radius 42 --batch-size 2 "
     "--confidence-threshold 0.70 --n-iterations 3"
 )
 COCO = (
-    "pseudolabel --train-data-dir data/cryotransformer_preprocessed/train "
-    "--val-data-dir data/cryotransformer_preprocessed/val --output-dir OUT --labeled-ratios 0.05,0.10 --batch-size 4"
+    "pseudolabel --train-data-dir data/train_val_test_data/train "
+    "--val-data-dir data/train_val_test_data/val --output-dir OUT --labeled-ratios 0.05,0.10 --batch-size 4"
 )
 SMALL = (
     " --set learn.steps=6 --set learn.crop_pixels=64 --set learn.validate_every=6 --set learn.precision=float32"
@@ -52,43 +46,14 @@ SMALL = (
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`cryotransformer` with 26 pictures, `cryotransformer_preprocessed` with 22 and 4 of the same and annotations."""
+    """See `make_notes_data`."""
     root = tmp_path_factory.mktemp("notes")
-    first, second = root / "cryotransformer" / "images", root / "cryotransformer_preprocessed"
-    for folder in (first, second / "train", second / "val", second / "annotations"):
-        folder.mkdir(parents=True)
-    coordinates, boxes = {}, {}
-    for place, made in enumerate(simulate_micrographs(SimulationSettings.model_validate(SCENE), 26, 3)):
-        pixels, name = made.micrograph.pixels, f"{made.micrograph.name}.jpg"
-        low, high = np.percentile(pixels, (0.5, 99.5))
-        picture = Image.fromarray((255 * (pixels - low) / (high - low)).clip(0, 255).astype(np.uint8))
-        for folder in (first, second / ("train" if place < 22 else "val")):
-            picture.save(folder / name)
-        coordinates[name] = made.xy.round(1).tolist()
-        boxes[name] = [[int(x - 42), int(y - 42), 84, 84] for x, y in coordinates[name]]
-    (root / "cryotransformer" / "coordinates.json").write_text(json.dumps(coordinates))
-    names = list(boxes)
-    boxes[names[0]] = [[0, 0, 0, 0]]  # CryoTransformer's mark of a picture that nobody annotated
-    for role, part in (("train", names[:22]), ("val", names[22:])):
-        text = json.dumps(as_coco({name: boxes[name] for name in part}))
-        (second / "annotations" / f"instances_{role}.json").write_text(text)
+    make_notes_data(root)
     return root
 
 
-def as_coco(boxes: dict[str, list[list[int]]]) -> dict[str, Any]:
-    """As CryoTransformer writes it: `iscrowd` is 1 for every particle."""
-    images = [{"id": i, "file_name": name, "width": 336, "height": 336} for i, name in enumerate(boxes)]
-    each = [(i, box) for i, found in enumerate(boxes.values()) for box in found]
-    annotations = [
-        {"id": k, "image_id": i, "category_id": 1, "iscrowd": 1, "bbox": box, "area": box[2] ** 2, "segmentation": []}
-        for k, (i, box) in enumerate(each, 1)
-    ]
-    categories = [{"id": 1, "name": "particle", "supercategory": ""}]
-    return {"info": [], "categories": categories, "images": images, "annotations": annotations}
-
-
 def words(text: str, data: Path, out: Path) -> list[str]:
-    return shlex.split((text + SMALL).replace("data/", f"{data}/").replace("OUT", str(out)))
+    return shlex.split((text + SMALL).replace(" data/", f" {data}/").replace("OUT", str(out)))
 
 
 @pytest.fixture(scope="session")
@@ -138,7 +103,7 @@ def test_the_options_reach_the_engine(out: Path) -> None:
 
     assert settings["options"] == {"rounds": 3, "trust_above": 0.7, "variant": "corrected"}
     assert settings["learn"]["batch"] == settings["unlabelled"]["batch"] == 2
-    assert settings["prepare"]["particle_pixels"] == 20.0  # 84 of 336 pixels: never larger than the network learned it
+    assert settings["prepare"]["particle_pixels"] == 20.0  # 84 of 420 pixels: never larger than the network learned it
     assert read(out / "ratio_5" / "pseudo_label" / "dataset.json")["diameter_angstrom"] == 84.0
 
 
@@ -147,7 +112,7 @@ def test_the_numbers_are_those_of_the_test_picks(out: Path, key: str, strategy: 
     result = read(out / "pseudolabel_ratio_10.json")
     picks = read_picks(out / result["runs"][strategy] / "picks" / "test.csv")
     truth = read_picks(out / "ratio_10" / "test.csv")
-    rules = Rules(diameter_pixels=84, border_pixels=42, shapes=dict.fromkeys(truth.micrographs, (336, 336)))
+    rules = Rules(diameter_pixels=84, border_pixels=42, shapes=dict.fromkeys(truth.micrographs, (420, 420)))
 
     found = evaluate_picks(picks, truth, rules, threshold=result[key]["threshold"]).total
 
@@ -334,7 +299,7 @@ def test_coordinates_of_larger_pictures_are_refused(
         == 1
     )
 
-    assert "lie outside its 336 x 336 pixels" in capsys.readouterr().err
+    assert "lie outside its 420 x 420 pixels" in capsys.readouterr().err
 
 
 def make_source(count: int, held: int = 0, annotated: int | None = None) -> Source:

@@ -73,7 +73,9 @@ def describe_study(
     base, taught = tested.values()
     summary = taught.run.summary()
     options = _all_options(method)
-    rounds = [_describe_round(told, int(facts["n_labeled"]), options.get("target") or None) for told in summary["rounds"]]
+    rounds = [
+        _describe_round(told, int(facts["n_labeled"]), options.get("target") or None) for told in summary["rounds"]
+    ]
     counted = [told["iteration"] for told in rounds if told["counted"]]
     content = {
         **facts,

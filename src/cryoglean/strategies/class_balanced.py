@@ -27,7 +27,7 @@ def recipe(
     rounds: Count = 1,
     target: Share = 0.0,
 ) -> Recipe:
-    """At most `cap` times as many micrographs as are labelled (notes: whose core share is near `target`; 0: that of the labels)."""
+    """At most `cap` times as many micrographs as are labelled (notes: of core share `target`, 0: as labelled)."""
     if variant == "notes":
         labeller = Labeller(1, (), dual(particle, background), top_k(cap, partial(by_balance, target=target or None)))
         each = Round(labeller, (labelled(), pseudo_labelled(losses=None, look="varied")), counts="always")
