@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,6 +88,7 @@ def test_the_notes_files_are_there_with_what_they_promise(out: Path) -> None:
 
     assert [one["n_labeled"] for one in (five, ten)] == [1, 2]
     assert [one["labeled_ratio"] for one in (five, ten)] == [0.05, 0.1]
+    assert 9 <= five["n_labeled_particles"] < ten["n_labeled_particles"] <= 26
     for one in (five, ten):
         parts = [set(one["split"][role]) for role in ("labeled", "unlabeled", "validation", "test")]
         assert [len(part) for part in parts] == [one[f"n_{r}"] for r in ("labeled", "unlabeled", "validation", "test")]
@@ -300,6 +302,20 @@ def test_coordinates_of_larger_pictures_are_refused(
     )
 
     assert "lie outside its 420 x 420 pixels" in capsys.readouterr().err
+
+
+def test_a_broken_test_picture_is_told_before_the_training(
+    out: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(data / "cryotransformer", tmp_path / "cryotransformer")
+    (name, *_) = read(out / "pseudolabel_ratio_5.json")["split"]["test"]
+    picture = tmp_path / "cryotransformer" / "images" / f"{name}.jpg"
+    picture.write_bytes(picture.read_bytes()[:3000])
+
+    assert run(words(NOTES, tmp_path, tmp_path / "out")) == 1
+
+    assert name in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def make_source(count: int, held: int = 0, annotated: int | None = None) -> Source:

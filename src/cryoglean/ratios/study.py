@@ -14,10 +14,10 @@ import numpy as np
 
 from cryoglean.dataset import Dataset, Role
 from cryoglean.doctor.diagnosis import diagnose_training
-from cryoglean.durable import write_json_atomically
-from cryoglean.errors import LabelsError, RunError
+from cryoglean.durable import write_json_atomically, write_text_atomically
+from cryoglean.errors import LabelsError, MicrographError, RunError
 from cryoglean.evaluate.score import Rules
-from cryoglean.io.micrographs import read_micrograph_shape
+from cryoglean.io.micrographs import read_micrograph, read_micrograph_shape
 from cryoglean.io.picks import read_picks, write_picks
 from cryoglean.learn.loop import Tell
 from cryoglean.picking import load_picker, pick_files
@@ -100,8 +100,7 @@ class Study:
         source = self.source
         facts = [asdict(self.method), self.ratio, asdict(self.roles), sorted(source.diameters.items())]
         digest = hashlib.sha256(json.dumps(facts).encode())
-        digest.update(json.dumps([*source.picks.micrographs], sort_keys=True).encode())
-        digest.update("\n".join(source.picks.micrograph.tolist()).encode())
+        digest.update("\n".join([*source.picks.micrographs, *source.picks.micrograph.tolist()]).encode())
         digest.update(np.ascontiguousarray(source.picks.xy.round(4)).tobytes())
         return digest.hexdigest()[:16]
 
@@ -137,6 +136,7 @@ class Study:
 
         Raises:
             LabelsError: annotations of a test micrograph lie outside it.
+            MicrographError: the file of one is broken.
             SettingsError: a setting is out of range.
         """
         for strategy in self.runs:
@@ -172,6 +172,9 @@ class Study:
         Args:
             strategy: one of `runs`.
             tell: is told each finished micrograph.
+
+        Raises:
+            MicrographError: one of them can't be used.
         """
         run = self.runs[strategy]
         file = run.folder / "picks" / "test.csv"
@@ -180,7 +183,10 @@ class Study:
             usual = self.diameter_pixels
             sizes = {name: usual / self.source.diameters[name] for name in self.roles.test}
             paths = [self.source.paths[name] for name in self.roles.test]
-            pick_files(picker, paths, file, picker.settings.floor, pixel_size_angstrom=sizes, tell=tell)
+            made = pick_files(picker, paths, file, picker.settings.floor, pixel_size_angstrom=sizes, tell=tell)
+            for name, reason in made.skipped.items():
+                file.unlink()  # what can't be picked is not missed
+                raise MicrographError(f"it can't be tested on ({reason})", where=name, fix="Take it out, and start anew.")
         return file
 
     def truth(self) -> Picks:
@@ -197,8 +203,9 @@ class Study:
 
         Raises:
             LabelsError: many annotations of a micrograph lie outside it.
+            MicrographError: a file is broken.
         """
-        shapes = {name: read_micrograph_shape(self.source.paths[name]) for name in self.roles.test}
+        shapes = {name: read_micrograph(self.source.paths[name]).shape for name in self.roles.test}
         for name, part in self.source.picks.of(self.roles.test).each():
             xy, (rows, columns) = part.xy, shapes[name]
             outside = int(((xy < -0.5) | (xy > (columns - 0.5, rows - 0.5))).any(axis=1).sum())
@@ -223,7 +230,9 @@ class Study:
             "target_size": self.method.target_size,
             "working_particle_pixels": self.settings(self.method.strategy).prepare.particle_pixels,
         }
-        facts = {"labeled_ratio": self.ratio, **_describe_draw(self.roles), "size": size}
+        particles = sum(self.source.counts.get(name, 0) for name in self.roles.labeled)
+        counts = {**_describe_draw(self.roles), "n_labeled_particles": particles}
+        facts = {"labeled_ratio": self.ratio, **counts, "size": size}
         result = describe_study(facts, self.method, tested, (truth, rules), self.out)
         content = {**result, "split": asdict(self.roles), "made_from": self.made_from()}
         write_json_atomically(self.result_file, content)
@@ -263,6 +272,7 @@ def write_summary(studies: Sequence[Study], results: Sequence[dict[str, Any]]) -
         "strategy": method.strategy, "variant": method.variant, "seed": method.seed, "judged_on": "test",
         "definition": results[0]["definition"], "results": rows,
     }  # fmt: skip
-    if not file.exists() or json.loads(file.read_text(encoding="utf-8")) != content:
-        write_json_atomically(file, content)
+    text = json.dumps(content, indent=2) + "\n"
+    if not file.exists() or file.read_bytes() != text.encode():
+        write_text_atomically(file, text)
     return file, content
