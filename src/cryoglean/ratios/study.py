@@ -186,7 +186,9 @@ class Study:
             made = pick_files(picker, paths, file, picker.settings.floor, pixel_size_angstrom=sizes, tell=tell)
             for name, reason in made.skipped.items():
                 file.unlink()  # what can't be picked is not missed
-                raise MicrographError(f"it can't be tested on ({reason})", where=name, fix="Take it out, and start anew.")
+                raise MicrographError(
+                    f"it can't be tested on ({reason})", where=name, fix="Take it out, and start anew."
+                )
         return file
 
     def truth(self) -> Picks:
