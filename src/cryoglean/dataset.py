@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from cryoglean.errors import RunError, SettingsError
 from cryoglean.picks import Picks
 
 Role = Literal["train", "validation", "test", "unlabelled"]
+Unit = Literal["angstrom", "pixel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,9 @@ class Dataset:
         diameter_angstrom: diameter of the particle, above 0.
         pixel_size_angstrom: for micrographs whose header does not say it, or says it wrongly; None trusts the header.
         content_digest: of the patches, where they come from a file; None for micrographs and in older runs.
+        pixel_sizes: of single micrographs, by name; they overrule `pixel_size_angstrom`.
+        unit: of the diameter; `pixel` where nobody knows angstrom: a pixel size is then 1, or how much larger or
+            smaller than on other micrographs a particle is.
     """
 
     paths: Mapping[str, Path]
@@ -80,14 +84,32 @@ class Dataset:
     diameter_angstrom: float
     pixel_size_angstrom: float | None = None
     content_digest: str | None = None
+    pixel_sizes: Mapping[str, float] = field(default_factory=dict)
+    unit: Unit = "angstrom"
 
     def names(self, *roles: Role) -> tuple[str, ...]:
         """The micrographs with one of these roles, in order of the alphabet."""
         return tuple(sorted(name for name, role in self.roles.items() if role in roles))
 
+    def pixel_size_of(self, name: str) -> float | None:
+        """The pixel size to read a micrograph with; None trusts its header."""
+        return self.pixel_sizes.get(name, self.pixel_size_angstrom)
+
+    def diameter_pixels_of(self, name: str) -> float | None:
+        """The particle's diameter in pixels of a micrograph; None where only its header knows the pixel size."""
+        size = self.pixel_size_of(name)
+        return self.diameter_angstrom / size if size else None
+
+    @property
+    def shown_pixel_size(self) -> float | None:
+        """The pixel size in angstrom for pictures; None where nobody said, or nobody knows."""
+        return self.pixel_size_angstrom if self.unit == "angstrom" else None
+
     def to_json(self) -> dict[str, Any]:
         """Everything but the labels."""
-        content = {"content_digest": self.content_digest} if self.content_digest else {}
+        content: dict[str, Any] = {"content_digest": self.content_digest} if self.content_digest else {}
+        content |= {"pixel_sizes": dict(sorted(self.pixel_sizes.items()))} if self.pixel_sizes else {}
+        content |= {"unit": self.unit} if self.unit != "angstrom" else {}
         return {
             "diameter_angstrom": self.diameter_angstrom,
             "pixel_size_angstrom": self.pixel_size_angstrom,
@@ -113,6 +135,8 @@ class Dataset:
                 diameter_angstrom=content["diameter_angstrom"],
                 pixel_size_angstrom=content["pixel_size_angstrom"],
                 content_digest=content.get("content_digest"),
+                pixel_sizes=content.get("pixel_sizes", {}),
+                unit=content.get("unit", "angstrom"),
             )
         except (KeyError, TypeError) as error:
             raise RunError(f"it lacks {error}", where="dataset.json", fix="Train again.") from error

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from notes_data import make_notes_data
 from page_runner import Runner
 from public_data import address_of, publish, serve
 
@@ -101,7 +102,14 @@ def need_public_data(folder: Path, runner: Runner) -> None:
     runner.environment |= {"CRYOGLEAN_CRYOPPP_URL": url, "CRYOGLEAN_EMPIAR_URL": url, "NO_PROXY": "127.0.0.1"}
 
 
+def need_notes_data(folder: Path, _: Runner) -> None:
+    """What the source notes learn from: data/cryotransformer, train_val_test_data."""
+    make_notes_data(folder / "data")
+    (folder / "data" / "train_val_test_data").rename(folder / "train_val_test_data")
+
+
 NEEDS: dict[str, Callable[[Path, Runner], None]] = {
     "run": need_run, "picks": need_picks, "patches": need_patches, "relion-project": need_relion_project,
     "public-data": need_public_data,
+    "notes-data": need_notes_data,
 }  # fmt: skip

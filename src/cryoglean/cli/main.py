@@ -26,6 +26,7 @@ _COMMANDS = {
     "evaluate": "Compare picks with the truth.",
     "report": "Make the report page of a run.",
     "doctor": "Find why picking fails, with evidence and settings that mend it.",
+    "pseudolabel": "Run the source notes' experiment: what pseudo-labels bring at 5 and 10 % labels.",
     "prior": "Say how many particles a micrograph holds, by every source of a run that can tell.",
     "list": "List strategies, formats, models, losses, checks, presets, molecules, definitions or settings.",
     "show": "Draw a micrograph with its picks, or patches with a particle beside unlabelled ones.",
