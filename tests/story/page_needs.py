@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from notes_data import make_notes_data
-from page_runner import Runner
+from page_runner import ROOT, Runner
 from public_data import address_of, publish, serve
 
 from cryoglean.io.picks import read_picks, write_picks
@@ -108,8 +108,31 @@ def need_notes_data(folder: Path, _: Runner) -> None:
     (folder / "data" / "train_val_test_data").rename(folder / "train_val_test_data")
 
 
+def need_exposures(folder: Path, _: Runner) -> None:
+    """`exposures.cs`: cryoSPARC's, of the micrographs."""
+    names = sorted(path.name for path in (folder / "MICROGRAPHS").glob("*.mrc"))
+    table = np.zeros(
+        len(names), dtype=[("uid", "<u8"), ("micrograph_blob/path", "S80"), ("micrograph_blob/shape", "<u4", (2,))]
+    )
+    table["uid"] = np.arange(1, len(names) + 1)
+    table["micrograph_blob/path"] = [f"J1/imported/{name}".encode() for name in names]
+    table["micrograph_blob/shape"] = SMALL["shape_pixels"]
+    with (folder / "exposures.cs").open("wb") as file:
+        np.save(file, table)
+
+
+def need_sessions(folder: Path, _: Runner) -> None:
+    """Snakemake's example: `Snakefile`, `labelled/`, `sessions/monday` and `sessions/tuesday`."""
+    names = sorted(path.name for path in (folder / "MICROGRAPHS").glob("*.mrc"))
+    for part, chosen in (("labelled", names[:4]), ("sessions/monday", names[4:5]), ("sessions/tuesday", names[5:])):
+        (folder / part).mkdir(parents=True)
+        for name in chosen:
+            shutil.copy(folder / "MICROGRAPHS" / name, folder / part)
+    shutil.copy(ROOT / "examples" / "Snakefile", folder)
+
+
 NEEDS: dict[str, Callable[[Path, Runner], None]] = {
     "run": need_run, "picks": need_picks, "patches": need_patches, "relion-project": need_relion_project,
     "public-data": need_public_data,
-    "notes-data": need_notes_data,
+    "notes-data": need_notes_data, "exposures": need_exposures, "sessions": need_sessions,
 }  # fmt: skip

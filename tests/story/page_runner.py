@@ -48,6 +48,7 @@ exec {python} "$@"
 """
 _TOOLS = {
     "cryoglean": _CRYOGLEAN,
+    "cryoglean-relion": '#!/bin/sh\nexec cryoglean relion "$@"\n',
     "make": '#!/bin/sh\nexec {make} -n -C "{root}" "$@"\n',  # fails where there is no such target, and runs nothing
     "git": '#!/bin/sh\n[ "$1" = clone ] && mkdir -p "$(basename "$2" .git)"\n',
     "pip": _PIP, "python": _PYTHON, "python3": _PYTHON,
