@@ -55,7 +55,7 @@ class Picks:
         if not np.isfinite(xy).all():
             row = int(np.flatnonzero(~np.isfinite(xy).all(axis=1))[0])
             raise PicksError(f"a coordinate in row {row + 1} is not a number", where=names[row])
-        looked_at = dict.fromkeys([*self.micrographs, *np.unique(names).tolist()])
+        looked_at = dict.fromkeys([*self.micrographs, *sorted(set(names.tolist()))])
         object.__setattr__(self, "micrograph", names)
         object.__setattr__(self, "xy", xy)
         object.__setattr__(self, "score", _floats(self.score))
@@ -78,6 +78,8 @@ class Picks:
         tables = list(parts)
         if not tables:
             return cls.empty()
+        if len(tables) == 1:
+            return tables[0]
         filled = [table for table in tables if len(table)] or tables[:1]
         shared = [name for name in filled[0].extra if all(name in table.extra for table in filled)]
         return cls(

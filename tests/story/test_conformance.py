@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import importlib
 import json
 import re
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,7 +27,8 @@ from cryoglean.errors import MicrographError, PicksError
 from cryoglean.io.micrographs import find_micrographs, read_micrograph, read_micrograph_shape
 from cryoglean.io.picks import read_picks
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data"
 FORMATS = DATA / "formats"
 pytestmark = pytest.mark.skipif(not FORMATS.exists(), reason=f"the conformance set is not at {FORMATS}")
 
@@ -47,8 +51,33 @@ REFUSED_MICROGRAPHS = {
     "synthetic/movie_3frames.mrc": "stack of 3 pictures",
     "synthetic/truncated.mrc": "cut off",
 }
+REFUSED_PICKS = {
+    "box/2d_corrupt_has_string.box": ":2: 'sixty_three' is no number",
+    "box/2d_corrupt_unqual_columns.box": ":3: it has 3 numbers",
+    "cbox/empty.cbox": "no table data_cryolo",
+    **dict.fromkeys(
+        [
+            *("star/basic_double_quote.star", "star/basic_single_quote.star", "star/default_pipeline.star"),
+            *("star/empty_loop.star", "star/loop_double_quote.star", "star/loop_single_quote.star"),
+            *("star/postprocess.star", "star/two_basic_blocks.star", "star/two_single_line_loop_blocks.star"),
+        ],
+        "no table has _rlnCoordinateX and _rlnCoordinateY",
+    ),
+}
 WITHOUT_PIXEL_SIZE = {"mrc/2d.mrc", "synthetic/zero_pixel_size.mrc"}
 PICKS = {
+    "box/2d_0_center.box": 2,
+    "box/2d_center.box": 3,
+    "box/2d_center_float.box": 3,
+    "box/2d_empty.box": 0,
+    "box/2d_left.box": 3,
+    "box/autopickbc_manual.box": 130,
+    "box/repic_cryolo.box": 908,
+    "box/repic_topaz.box": 869,
+    "cbox/2d_particles.cbox": 3,
+    "cbox/ActLifeact_04203.cbox": 737,
+    "cbox/TcdA1-0018_frames_sum.cbox": 120,
+    "cs/4k_dataset.cs": 0,
     "csv_json/Falcon_2012_06_12-14_33_35_0.csv": 629,
     "csv_json/magellon_picks.json": 186,
     "star/Ucsf_stack_1142_DW_autopick.star": 45,
@@ -59,6 +88,15 @@ PICKS = {
     "star/single_line_end_of_multiblock.star": 3,
     "star/single_line_middle_of_multiblock.star": 2,
 }
+
+
+def load_benchmark(name: str) -> ModuleType:
+    folder = str(ROOT / "benchmarks")
+    sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(folder)
 
 
 def files_in(*folders: str) -> list[str]:
@@ -139,28 +177,111 @@ def check_against_truth(pixels: np.ndarray, name: str) -> None:
     np.testing.assert_allclose(pixels.astype(np.float64).mean(), truth["mean"], rtol=1e-3 if "mode12" in name else 1e-6)
 
 
-@pytest.mark.parametrize("name", files_in("star", "csv_json"))
-def test_every_table_is_read_whole_or_refused(name: str) -> None:
+def test_every_file_of_the_manifest_is_judged_here() -> None:
+    """77 files, none changed since the manifest was made, each read as a picture or as picks."""
+    with (FORMATS / "MANIFEST.csv").open(encoding="utf-8", newline="") as file:
+        digests = {row["file"]: row["sha256"] for row in csv.DictReader(file)}
+
+    assert len(digests) == 77
+    assert {
+        name for name in digests if hashlib.sha256((FORMATS / name).read_bytes()).hexdigest() != digests[name]
+    } == set()
+    assert set(digests) == {*files_in("mrc", "other_images", "synthetic"), *PICKS, *REFUSED_PICKS}
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED_PICKS))
+def test_tables_without_whole_particles_are_refused(name: str) -> None:
+    refuses(lambda: read_picks(FORMATS / name), PicksError, FORMATS / name, REFUSED_PICKS[name])
+
+
+@pytest.mark.parametrize("name", sorted(PICKS))
+def test_every_particle_is_where_a_plain_reading_of_the_file_has_it(name: str) -> None:
     path = FORMATS / name
-    if name not in PICKS:
-        refuses(lambda: read_picks(path), PicksError, path, "no table has _rlnCoordinateX")
-        return
-
     with bounded(8, 2.0):
-        picks = read_picks(path, flip_y=False)
+        picks = read_picks(path, flip_y=False if path.suffix == ".csv" else None)
 
-    assert len(picks) == PICKS[name]
+    xy, scores = read_plainly(path)
+    assert len(picks) == len(xy) == PICKS[name]
+    np.testing.assert_allclose(picks.xy, np.reshape(xy, (-1, 2)), rtol=0, atol=1e-9)
+    if scores is None:
+        assert picks.score is None or len(picks) == 0
+    else:
+        np.testing.assert_array_equal(picks.score, scores)
     assert all(picks.micrographs)
 
 
-@pytest.mark.parametrize("name", files_in("box", "cbox", "cs"))
-def test_other_programs_files_are_read_or_refused_by_name(name: str) -> None:
-    """Formats without a card yet: the message says which ones are known."""
-    path = FORMATS / name
-    try:
-        read_picks(path)
-    except PicksError as error:
-        assert str(path) in str(error)
+def read_plainly(path: Path) -> tuple[list[tuple[float, float]], list[float] | None]:
+    """Centres and scores, by the shortest program that can read this file."""
+    if path.suffix == ".cs":
+        table = np.load(path)
+        frac = (table["location/center_x_frac"], table["location/center_y_frac"])
+        shape = table["location/micrograph_shape"]
+        return list(zip(frac[0] * shape[:, 1], (1 - frac[1]) * shape[:, 0], strict=True)), None
+    if path.suffix == ".json":
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return [(entry["x"], entry["y"]) for entry in entries], [entry["score"] for entry in entries]
+    if path.suffix == ".csv":
+        rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+        return [(float(row[0]), float(row[1])) for row in rows], None
+    if path.suffix == ".box":
+        boxes = [[float(word) for word in line.split()] for line in path.read_text(encoding="utf-8").splitlines()]
+        scores = [box[4] for box in boxes] if boxes and len(boxes[0]) > 4 else None
+        return [(x + width / 2, y + height / 2) for x, y, width, height, *_ in boxes], scores
+    return read_star_plainly(path)
+
+
+def read_star_plainly(path: Path) -> tuple[list[tuple[float, float]], list[float] | None]:
+    """Rows under a loop's tags, as awk would have them; boxes of cbox turned into centres."""
+    tags: list[str] = []
+    xy: list[tuple[float, float]] = []
+    scores: list[float] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if words[:1] == ["loop_"] or line.startswith("data_"):
+            tags = []
+        elif line.startswith("_"):
+            tags.append(words[0].removeprefix("_rln").removeprefix("_"))
+        elif len(words) == len(tags) and {"CoordinateX", "CoordinateY"} <= set(tags):
+            row = dict(zip(tags, words, strict=True))
+            half = [float(row.get(side, 0)) / 2 for side in ("Width", "Height")]
+            xy.append((float(row["CoordinateX"]) + half[0], float(row["CoordinateY"]) + half[1]))
+            scores += [
+                float(row[tag]) for tag in ("AutopickFigureOfMerit", "Confidence") if row.get(tag, "<NA>") != "<NA>"
+            ]
+    return xy, scores or None
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("box/2d_left.box", (24, 40), (78, 51)),
+        ("box/2d_center_float.box", (24.3, 40.7), (78.9, 51.4)),
+        ("box/autopickbc_manual.box", (1346 + 108, 2081 + 108), (2304, 259)),
+        ("box/repic_cryolo.box", (1336 + 90, 3898 + 90), (2785, 136)),
+        ("cbox/2d_particles.cbox", (11.6877 + 12.5, 27.959892 + 12.5), (36.84385, 61.411671)),
+        ("cbox/TcdA1-0018_frames_sum.cbox", (3810.3671875, 3984.455551147461), (2680.80908203125, 155.195068359375)),
+        ("star/sample.star", (3752, 693), (794, 3408)),
+        ("star/Ucsf_stack_1142_DW_autopick.star", (839.125024, 19.979167), (239.750007, 309.677092)),
+        ("star/sample2.star", (4857, 425), (3094, 1269)),
+        ("csv_json/magellon_picks.json", (3896, 376), (1088, 112)),
+    ],
+)  # fmt: skip
+def test_first_and_last_particle(name: str, first: tuple[float, float], last: tuple[float, float]) -> None:
+    """Copied from the files by hand."""
+    xy = read_picks(FORMATS / name).xy
+
+    np.testing.assert_allclose(xy[[0, -1]], [first, last], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("cs/4k_dataset.cs", {"uid", "location/micrograph_uid", "pick_stats/power", "alignments3D/split"}),
+     ("box/2d_left.box", {"box_width_pixels", "box_height_pixels"}),
+     ("cbox/ActLifeact_04203.cbox", {"filamentid", "Depth", "box_width_pixels"}),
+     ("star/sample2.star", {"rlnDefocusU", "optics.rlnVoltage", "micrograph_path"})],
+)  # fmt: skip
+def test_what_else_the_file_says_is_kept(name: str, fields: set[str]) -> None:
+    assert fields <= set(read_picks(FORMATS / name).extra)
 
 
 def test_the_same_particles_stand_in_cryosegnets_csv_and_star() -> None:
@@ -200,3 +321,14 @@ def test_labels_lie_on_their_micrographs(project: str) -> None:
         assert (xy >= -0.5).all()
         assert (xy[:, 0] < columns).all()
         assert (xy[:, 1] < rows).all()
+
+
+def test_the_page_on_conformance_has_what_is_read_today() -> None:
+    """docs/conformance.md is what `python benchmarks/conformance.py` writes."""
+    pytest.importorskip("pyStarDB")
+    script = load_benchmark("conformance")
+
+    rows = script.results(FORMATS)
+
+    assert [row for row in rows if "DIFFERS" in row["verdict"]] == []
+    assert rows == json.loads((script.RESULTS / "conformance.json").read_text(encoding="utf-8"))

@@ -74,13 +74,17 @@ def parse_numbers(texts: Sequence[str]) -> NDArray[np.float64]:
     Raises:
         ValueError: a text is no number; its message is that text.
     """
-    values = np.empty(len(texts), dtype=np.float64)
-    for place, text in enumerate(texts):
+    try:
+        if "_" not in "".join(texts):
+            return np.fromiter(map(float, texts), np.float64, len(texts))
+    except ValueError:
+        pass
+    for text in texts:
         try:
-            values[place] = parse_number(text)
+            parse_number(text)
         except ValueError:
             raise ValueError(text) from None
-    return values
+    raise AssertionError("one of the texts is no number")
 
 
 def coordinate_texts(values: NDArray[np.float64]) -> list[str]:
@@ -91,6 +95,12 @@ def coordinate_texts(values: NDArray[np.float64]) -> list[str]:
 def number_texts(values: NDArray[np.float64]) -> list[str]:
     """Numbers with as many digits as it takes to read them back exactly."""
     return [repr(value) for value in values.tolist()]
+
+
+def distinct_texts(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
+    """Each text once, in the order of the first; and for each of all texts its place among them."""
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    return list(places), np.fromiter(map(places.__getitem__, texts), np.intp, len(texts))
 
 
 def optional_column(values: list[float | None]) -> NDArray[np.float64] | None:

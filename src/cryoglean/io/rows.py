@@ -99,6 +99,8 @@ def turn_rows(picks: Picks, facts: FormatFacts, around: Surroundings, where: Pat
     Raises:
         PicksError: the convention can't be known, or the height of a micrograph is needed and not known.
     """
+    if facts.y_axis == "stored" and not around.flip_y:
+        return picks
     with_picks = set(picks.micrograph.tolist())
     turned = {name for name in with_picks if around.is_flipped(name, facts, where)}
     if not turned:

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from cryoglean.errors import PicksError
 from cryoglean.io.picks_file import (
     coordinate_texts,
+    distinct_texts,
     name_from_picks_file,
     number_texts,
     parse_numbers,
     telling_file,
 )
-from cryoglean.io.star_tables import StarTable, is_plain_value
+from cryoglean.io.star_lines import StarTable
+from cryoglean.io.star_tables import is_plain_value
 from cryoglean.micrograph import micrograph_name
 from cryoglean.picks import Picks
 
@@ -27,6 +29,7 @@ MICROGRAPH_PATH = "micrograph_path"
 
 X, Y, MICROGRAPH = "rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName"
 SCORE, DIAMETER = "rlnAutopickFigureOfMerit", "rlnDiameter"  # _rlnDiameter, in pixels, is CryoSegNet's
+NUMBERS = (X, Y, SCORE, DIAMETER)
 GROUP, OPTICS = "rlnOpticsGroup", "optics."
 _TAG = re.compile(r"[A-Za-z][\w.-]*", flags=re.ASCII)
 
@@ -62,32 +65,34 @@ def picks_of_table(path: Path, table: StarTable, optics: StarTable, listed: list
     Raises:
         PicksError: a name is missing, or a number is none.
     """
-    rows = len(table[X])
-    extra: dict[str, list[str]] = {}
     if MICROGRAPH in table:
-        names = [micrograph_name(name) for name in table[MICROGRAPH]]
-        extra[MICROGRAPH_PATH] = table[MICROGRAPH]
+        written, places = distinct_texts(table[MICROGRAPH])
+        names = [micrograph_name(text) for text in written]
     else:
-        names = [name_from_picks_file(path)] * rows
-        listed = listed or [name_from_picks_file(path)]
+        written, places = [], np.zeros(len(table[X]), dtype=np.intp)
+        names = [name_from_picks_file(path)]
+        listed = listed or names
     if not all(names):
-        raise PicksError(f"the micrograph in row {names.index('') + 1} has no name", where=path)
-    own = (X, Y, MICROGRAPH, SCORE, DIAMETER)
-    extra |= {tag: values for tag, values in table.items() if tag not in own}
-    extra |= _optics_columns(table, optics)
-    numbers = {tag: _numbers(path, table, tag) for tag in (X, Y, SCORE, DIAMETER) if tag in table}
+        row = int(np.flatnonzero(places == names.index(""))[0]) + 1
+        raise PicksError(f"the micrograph in row {row} has no name", where=path)
+    kept = {MICROGRAPH_PATH: table[MICROGRAPH]} if MICROGRAPH in table else {}
+    kept |= {tag: values for tag, values in table.items() if tag not in (*NUMBERS, MICROGRAPH)}
+    kept |= _optics_columns(table, optics)
+    numbers = {tag: _numbers(path, table, tag) for tag in NUMBERS if tag in table}
     with telling_file(path):
         return Picks(
-            np.array(names, dtype=np.str_),
+            np.array(names, dtype=np.str_)[places],
             np.stack([numbers[X], numbers[Y]], axis=1),
             score=numbers.get(SCORE),
             diameter_pixels=numbers.get(DIAMETER),
-            extra={name: np.array(values, dtype=np.str_) for name, values in extra.items()},
-            micrographs=tuple(dict.fromkeys([*listed, *names])),
+            extra={tag: np.array(values, dtype=np.object_) for tag, values in kept.items()},
+            micrographs=tuple(dict.fromkeys([*listed, *(names if len(places) else [])])),
         )
 
 
 def _numbers(path: Path, table: StarTable, tag: str) -> NDArray[np.float64]:
+    if isinstance(table[tag], np.ndarray):
+        return np.asarray(table[tag])
     try:
         return parse_numbers(table[tag])
     except ValueError as error:
@@ -164,7 +169,7 @@ def refuse_unreadable(name: str, table: Mapping[str, Sequence[str]], path: Path)
         PicksError: naming the text.
     """
     for tag, values in table.items():
-        if tag in (X, Y, SCORE, DIAMETER):
+        if tag in NUMBERS:
             continue
         bad = next((value for value in dict.fromkeys(values) if not is_plain_value(value)), None)
         if bad is not None:

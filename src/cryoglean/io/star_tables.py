@@ -3,41 +3,55 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cryoglean.errors import CryogleanError, PicksError
+from cryoglean.io.star_lines import StarTable, read_plain_tables
 
-StarTable = dict[str, list[str]]
-"""Columns by tag without the leading underscore, each a list of equally many texts."""
-
+_MARK = b"\xef\xbb\xbf"  # that the text is UTF-8
 _MARKED = ("'", '"', ";", "?", ".", "")
-_RESERVED = ("data_", "loop_", "save_", "stop_", "global_")
+_PLAIN = re.compile(r"(?![_$\[\];]|[?.]\Z|(?:data|loop|save|stop|global)_)[!$-&(-~]+", flags=re.IGNORECASE)
 
 
-def read_star_tables(path: Path, mistake: type[CryogleanError] = PicksError) -> dict[str, StarTable]:
+def read_star_tables(
+    path: Path, mistake: type[CryogleanError] = PicksError, numbers: Collection[str] = ()
+) -> dict[str, StarTable]:
     """All tables of a STAR file, by block name in the order of the file; a block of single values has one row.
 
     Args:
         path: a STAR file of RELION 3.0 (one unnamed block), 3.1 or later, or of a program that writes like it.
         mistake: the kind of error to raise.
+        numbers: tags whose columns may come as arrays of numbers, which saves time; they come as text when the file is
+            not plain.
 
     Raises:
         CryogleanError: of the kind `mistake`; the file can't be read or is not STAR.
     """
-    from gemmi import cif
-
     try:
-        document = cif.read_string(path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
+        with path.open("rb") as file:
+            file.seek(len(_MARK) if file.read(len(_MARK)) == _MARK else 0)
+            tables = read_plain_tables(file, numbers)
+        return parse_star_tables(path.read_bytes().removeprefix(_MARK)) if tables is None else tables
     except OSError as error:
         raise mistake(f"it can't be read ({error.strerror})", where=path) from error
     except (ValueError, RuntimeError) as error:
         raise mistake(f"it is not STAR ({error})", where=path, fix="Give a STAR file as RELION writes it.") from error
-    tables: dict[str, StarTable] = {}
-    for block in document:
-        tables[block.name.strip()] = _table_of(block)
-    return tables
+
+
+def parse_star_tables(content: bytes) -> dict[str, StarTable]:
+    """All tables of a STAR file, by gemmi's full parser of the grammar.
+
+    Raises:
+        ValueError: it is not text (UTF-8) or not STAR.
+        RuntimeError: it is not STAR.
+    """
+    from gemmi import cif
+
+    document = cif.read_string(content.decode("utf-8"))
+    return {block.name.strip(): _table_of(block) for block in document}
 
 
 def _table_of(block: Any) -> StarTable:
@@ -68,15 +82,7 @@ def render_star_tables(tables: Mapping[str, Mapping[str, Sequence[str]]]) -> str
 
 def is_plain_value(text: str) -> bool:
     """Whether RELION, gemmi and starfile all read this text back from a table as it is, without quotes."""
-    return (
-        bool(text)
-        and text.isascii()
-        and text.isprintable()
-        and not any(sign in text for sign in " '\"#")
-        and text[0] not in "_$[];"
-        and text not in ("?", ".")
-        and not text.lower().startswith(_RESERVED)
-    )
+    return _PLAIN.fullmatch(text) is not None
 
 
 def find_beside(name: str, star_file: Path) -> Path | None:

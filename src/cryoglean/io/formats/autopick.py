@@ -13,6 +13,7 @@ from cryoglean.io.star_picks import (
     DIAMETER,
     MICROGRAPH,
     MICROGRAPH_PATH,
+    NUMBERS,
     particle_table,
     picks_of_table,
     refuse_unreadable,
@@ -44,7 +45,7 @@ def read(path: Path) -> Picks:
     Raises:
         PicksError: the file is not STAR, has no coordinates, or a number is none.
     """
-    tables = read_star_tables(path)
+    tables = read_star_tables(path, numbers=NUMBERS)
     listed = [name_from_picks_file(path)]
     found = tables_with_coordinates(tables, path)
     return Picks.concatenate(picks_of_table(path, table, tables.get("optics", {}), listed) for table in found)

@@ -18,7 +18,8 @@ from cryoglean.io.picks_file import (
     telling_file,
     with_boxes,
 )
-from cryoglean.io.star_tables import StarTable, read_star_tables, render_star_tables
+from cryoglean.io.star_lines import StarTable
+from cryoglean.io.star_tables import read_star_tables, render_star_tables
 from cryoglean.picks import Picks
 
 SUFFIXES: tuple[str, ...] = (".cbox",)

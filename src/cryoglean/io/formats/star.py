@@ -13,12 +13,14 @@ from typing import TextIO
 
 import numpy as np
 
-from cryoglean.durable import write_file_atomically, write_text_atomically
+from cryoglean.durable import write_file_atomically
 from cryoglean.errors import PicksError
 from cryoglean.io.format_facts import FormatFacts
+from cryoglean.io.star_lines import StarTable
 from cryoglean.io.star_picks import (
     GROUP,
     MICROGRAPH,
+    NUMBERS,
     OPTICS,
     X,
     particle_table,
@@ -27,7 +29,7 @@ from cryoglean.io.star_picks import (
     tables_with_coordinates,
     written_path,
 )
-from cryoglean.io.star_tables import StarTable, find_beside, read_star_tables, render_star_tables
+from cryoglean.io.star_tables import find_beside, read_star_tables, render_star_tables
 from cryoglean.micrograph import micrograph_name
 from cryoglean.picks import Picks
 
@@ -35,6 +37,7 @@ SUFFIXES: tuple[str, ...] = (".star",)
 ORIGIN = "(0, 0) is the centre of the first stored pixel, x to the right, y down the stored rows (as RELION has it)."
 FACTS = FormatFacts()
 
+_ROWS = 20_000  # written at a time
 _INDEX = "rlnMicrographCoordinates"
 
 
@@ -52,7 +55,7 @@ def read(path: Path) -> Picks:
     Raises:
         PicksError: the file is not STAR, has no coordinates, or a coordinate is no number.
     """
-    tables = read_star_tables(path)
+    tables = read_star_tables(path, numbers=NUMBERS)
     index = next((table for table in tables.values() if _INDEX in table and MICROGRAPH in table), None)
     if index is not None:
         return _read_index(path, index)
@@ -70,18 +73,10 @@ def write(picks: Picks, path: Path) -> None:
         PicksError: a name has a blank, a quote, a `#` or a letter beyond ASCII, which RELION can't read.
         OSError: the file can't be written.
     """
-    tables: dict[str, Mapping[str, Sequence[str]]] = {}
     optics = _optics_table(picks)
-    if optics:
-        tables["optics"] = optics
-    tables["particles"] = particle_table(picks)
-    with_particles = set(picks.micrograph.tolist())
-    if with_particles != set(picks.micrographs):
-        paths = dict(zip(picks.micrograph.tolist(), tables["particles"][MICROGRAPH], strict=True))
-        tables["micrographs"] = {MICROGRAPH: [paths.get(name) or written_path(name) for name in picks.micrographs]}
-    for name, table in tables.items():
-        refuse_unreadable(name, table, path)
-    write_text_atomically(path, render_star_tables(tables))
+    refuse_unreadable("optics", optics, path)
+    pieces = np.array_split(np.arange(len(picks)), len(picks) // _ROWS + 1)
+    _write_file(map(picks.rows, pieces), path, optics)
 
 
 def write_parts(parts: Iterable[Picks], path: Path) -> int:
@@ -94,17 +89,21 @@ def write_parts(parts: Iterable[Picks], path: Path) -> int:
         PicksError: a later part has other columns, or see `write`.
         OSError: the file can't be written.
     """
+    return _write_file(parts, path, {})
+
+
+def _write_file(parts: Iterable[Picks], path: Path, optics: Mapping[str, Sequence[str]]) -> int:
     counts: list[int] = []
 
     def fill(temporary: Path) -> None:
         with temporary.open("w", encoding="ascii") as file:
-            counts.append(_write_rows(parts, file, path))
+            counts.append(_write_rows(parts, file, path, optics))
 
     write_file_atomically(path, fill)
     return counts[0]
 
 
-def _write_rows(parts: Iterable[Picks], file: TextIO, path: Path) -> int:
+def _write_rows(parts: Iterable[Picks], file: TextIO, path: Path, optics: Mapping[str, Sequence[str]]) -> int:
     tags: list[str] = []
     looked_at: dict[str, str] = {}
     count = 0
@@ -113,17 +112,20 @@ def _write_rows(parts: Iterable[Picks], file: TextIO, path: Path) -> int:
         refuse_unreadable("particles", table, path)
         if not tags:
             tags = list(table)
-            file.write(render_star_tables({"particles": dict.fromkeys(tags, ())}).rstrip("\n") + "\n")
+            head = {"optics": optics, "particles": dict.fromkeys(tags, ())}
+            file.write(render_star_tables({name: columns for name, columns in head.items() if columns})[:-1])
         if len(picks) and list(table) != tags:
             raise PicksError(f"the columns {', '.join(table)} differ from the first, {', '.join(tags)}", where=path)
         file.writelines("\t".join(row) + "\n" for row in zip(*table.values(), strict=True))
-        paths = dict(zip(picks.micrograph.tolist(), table[MICROGRAPH], strict=True))
-        looked_at |= {name: paths.get(name, "") for name in picks.micrographs}
+        for name in picks.micrographs:
+            looked_at.setdefault(name, "")
+        looked_at |= zip(picks.micrograph.tolist(), table[MICROGRAPH], strict=True)
         count += len(picks)
+    file.write("\n")
     if not all(looked_at.values()):
         listed = {MICROGRAPH: [written or written_path(name) for name, written in looked_at.items()]}
         refuse_unreadable("micrographs", listed, path)
-        file.write("\n\n" + render_star_tables({"micrographs": listed}).split("\n", 2)[2])
+        file.write("\n" + render_star_tables({"micrographs": listed}).split("\n", 2)[2])
     return count
 
 
@@ -133,7 +135,7 @@ def _read_index(path: Path, index: StarTable) -> Picks:
         file = find_beside(coordinates, path)
         if file is None:
             raise PicksError(f"it lists {coordinates}, which isn't there", where=path, fix="Run it from the project.")
-        tables = read_star_tables(file)
+        tables = read_star_tables(file, numbers=NUMBERS)
         for table in tables_with_coordinates(tables, file):
             named = table | {MICROGRAPH: [micrograph_path] * len(table[X])}
             parts.append(picks_of_table(file, named, tables.get("optics", {}), [micrograph_name(micrograph_path)]))
