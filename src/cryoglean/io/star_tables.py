@@ -80,13 +80,13 @@ def is_plain_value(text: str) -> bool:
 
 
 def find_beside(name: str, star_file: Path) -> Path | None:
-    """The file that `name`, written in a STAR file, means: from here, from the STAR file's folder, or from a parent.
+    """The file that `name`, written in a STAR file, means: from the STAR file's folder, from a parent, or from here.
 
     RELION writes paths from the project's folder, which is where it runs and which holds the STAR file somewhere below.
     """
     wanted = Path(name.replace("\\", "/"))
     here = star_file.absolute().parent
-    for folder in (Path(os.curdir), here, *here.parents):
+    for folder in (here, *here.parents, Path(os.curdir)):
         candidate = folder / wanted
         if candidate.is_file():
             return candidate
