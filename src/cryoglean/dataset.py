@@ -73,6 +73,25 @@ class LabelFiles:
         return [(role, file) for role, file in files if file is not None]
 
 
+def label_files(train: Path | None, validation: Path | None = None, test: Path | None = None) -> LabelFiles | None:
+    """The files of labels; None where there are none.
+
+    Args:
+        train: see `LabelFiles`.
+        validation: see `LabelFiles`.
+        test: see `LabelFiles`.
+
+    Raises:
+        SettingsError: there are others, but none to learn from.
+    """
+    if train is not None:
+        return LabelFiles(train, validation, test)
+    for option, file in (("--validation", validation), ("--test", test)):
+        if file is not None:
+            raise SettingsError("it is only for labels that --picks names", where=option, fix="Give --picks, too.")
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What the program chose when it brought micrographs and labels together.

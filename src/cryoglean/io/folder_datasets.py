@@ -1,6 +1,6 @@
 """Data sets as folders: micrographs and labels found where a program or an archive puts them.
 
-Each layout is a card in `io/layouts`: `recognises(folder)` looks at names only, `open_folder(folder)` says what lies where.
+Each layout is a card in `io/layouts`: `recognises(folder)` looks quickly, `open_folder(folder)` says what lies where.
 """
 
 from __future__ import annotations

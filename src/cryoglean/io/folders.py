@@ -73,9 +73,7 @@ def with_names_of_files(picks: Picks, files: Collection[str]) -> Picks:
     named = Counter(without_number(name) for name in files)
     meant = Counter(without_number(name) for name in picks.micrographs)
     found = {
-        without_number(name): name
-        for name in files
-        if named[without_number(name)] == 1 and meant[without_number(name)]
+        without_number(name): name for name in files if named[without_number(name)] == 1 and meant[without_number(name)]
     }
     if not found or any(meant[name] > 1 for name in found):
         return picks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,18 +50,18 @@ class Labels:
     renamed: tuple[str, str] | None = None
 
 
-def read_labels(source: LabelSource, paths: Mapping[str, Path], flip_y: bool | None = None) -> Labels:
+def read_labels(source: LabelSource, around: Surroundings) -> Labels:
     """The labels of the micrographs that are there.
 
     Args:
         source: where they are.
-        paths: the micrographs' files by name.
-        flip_y: whether y counts from the last stored row; None goes by the format and the micrographs.
+        around: the micrographs' files by name, and what the user says of y.
 
     Raises:
         PicksError: the file can't be used, or its y could be meant both ways.
         LabelsError: no label matches a micrograph.
     """
+    paths = around.paths or {}
     raw = read_picks(source.path, source.format, flip_y=False)  # as it stands; turned below, once names are known
     if source.names is not None:
         raw = raw.of([name for name in raw.micrographs if name in source.names])
@@ -70,5 +70,5 @@ def read_labels(source: LabelSource, paths: Mapping[str, Path], flip_y: bool | N
     matched = match_labels(list(paths.values()), named)
     here = named.of(matched.labelled)
     facts = facts_of(source.format or format_of(source.path))
-    picks = turn_rows(here, facts, Surroundings(paths, flip_y), source.path)
+    picks = turn_rows(here, facts, around, source.path)
     return Labels(picks, matched.without_micrograph, not np.array_equal(picks.xy, here.xy), renamed)

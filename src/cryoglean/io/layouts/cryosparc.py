@@ -81,7 +81,7 @@ def _files(folder: Path, table: NDArray[Any], listed: Path) -> tuple[Path, ...]:
     if missing or not found:
         raise MicrographError(
             f"{len(missing)} of its {len(found)} micrographs are not there{f', {missing[0]} for one' * bool(missing)}",
-            where=listed, fix="Paths begin in cryoSPARC's project folder: copy micrographs and folder as they lie there.",
+            where=listed, fix="Paths begin in the project's folder: copy micrographs and folder as they lie there.",
         )  # fmt: skip
     return tuple(file for file in found.values() if file is not None)
 
