@@ -105,7 +105,7 @@ def make_notes(micrographs: Path, labels: Picks, folder: Path) -> Made:
 
 
 def make_relion(micrographs: Path, labels: Picks, folder: Path) -> Made:
-    """Two CtfFind jobs, of which the first lists one micrograph; picks of four jobs, of which the last failed."""
+    """Two CtfFind jobs, of which the first lists one micrograph; picks of five jobs, of which the last failed."""
     place = Path("MotionCorr/job002/Micrographs")
     shutil.copytree(micrographs, folder / place, ignore=shutil.ignore_patterns("*.csv"))
     names = sorted(path.name for path in micrographs.glob("*.mrc"))
@@ -126,8 +126,15 @@ def make_relion(micrographs: Path, labels: Picks, folder: Path) -> Made:
                     folder / job / "particles.star")  # fmt: skip
     (folder / "Select/job012/RELION_JOB_EXIT_FAILURE").touch()
     (folder / "default_pipeline.star").write_text("data_pipeline_general\n\n_rlnPipeLineJobCounter 13\n")
-    index = folder / "ManualPick" / "job004"
-    write_picks(picks, index, "autopick")
+    write_picks(picks, folder / "AutoPick/job006", "autopick")
+    index = folder / "AutoPick/job006/autopick.star"
+    index.write_text(index.read_text().replace(f"{folder}/", ""))
+    old = folder / "ManualPick/job004/Micrographs"  # RELION 3 writes no index that says where the files are
+    write_picks(picks, old, "autopick")
+    (old / "autopick.star").unlink()
+    (old.parent / "coords_suffix_manualpick.star").write_text("CtfFind/job003/micrographs_ctf.star")
+    for path in old.glob("*.star"):
+        path.rename(old / path.name.replace("_autopick", "_manualpick"))
     return Made(folder, _roles(micrographs, labels), labels)
 
 

@@ -95,7 +95,7 @@ class Choice:
 
 def train_command(
     *micrographs: str,
-    data: Data,
+    data: Data = Data(),
     out: Path,
     choice: Choice = Choice(),
     resume: bool = False,

@@ -9,12 +9,6 @@ from cryoglean.io.folder_datasets import FolderDataset
 from cryoglean.io.labels import LabelSource
 from cryoglean.io.micrographs import find_micrographs
 
-TREE = """10017/
-├── micrographs/*.mrc                                (CryoPPP_Lite: *.jpg)
-└── ground_truth/
-    ├── particle_coordinates/<micrograph>.csv
-    └── false_positives/<micrograph>.csv             (not used)"""
-
 _MICROGRAPHS = "micrographs"
 _LABELS = Path("ground_truth", "particle_coordinates")
 _REJECTED = Path("ground_truth", "false_positives")

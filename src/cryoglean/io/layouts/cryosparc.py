@@ -14,12 +14,6 @@ from cryoglean.io.folder_datasets import FolderDataset
 from cryoglean.io.folders import without_number
 from cryoglean.io.labels import LabelSource
 
-TREE = """project/
-├── J3/motioncorrected/*_patch_aligned_doseweighted.mrc
-└── J7/                                              (give this one)
-    ├── exposures*.cs
-    └── *particles_selected*.cs or *picked_particles*.cs"""
-
 _PLACE, _BLOB = "location/center_x_frac", "micrograph_blob/path"
 _PATHS = (_BLOB, "location/micrograph_path")
 _PIXELS = ("micrograph_blob/psize_A", "location/micrograph_psize_A")

@@ -13,13 +13,6 @@ from cryoglean.io.picks import read_picks
 from cryoglean.io.picks_file import read_json
 from cryoglean.micrograph import micrograph_name
 
-TREE = """train_val_test_data/
-├── train/*.jpg                                      (labels to learn from)
-├── val/*.jpg                                        (labels to choose the threshold on)
-├── test/*.jpg                                       (never looked at)
-├── particle_coordinates/<micrograph>.csv
-└── annotations/instances_train.json, instances_val.json"""
-
 _PARTS: dict[str, Role] = {"train": "train", "val": "validation", "test": "test"}
 _TABLES, _ANNOTATIONS = "particle_coordinates", "annotations"
 

@@ -10,10 +10,6 @@ from cryoglean.io.labels import LabelSource
 from cryoglean.io.micrographs import find_micrographs, holds_micrographs
 from cryoglean.io.pick_cards import card_named, card_of_file
 
-TREE = """cryotransformer/
-├── images/*.jpg
-└── coordinates.json                                 ({"name.jpg": [[x, y], ...]}; also in images/)"""
-
 _LABELS = "coordinates.json"
 _PICTURES = "images"
 

@@ -10,15 +10,6 @@ from cryoglean.io.folder_datasets import FolderDataset
 from cryoglean.io.labels import LabelSource
 from cryoglean.io.star_tables import StarTable, read_star_tables
 
-TREE = """project/
-├── default_pipeline.star
-├── MotionCorr/job002/corrected_micrographs.star     (taken if there is no CtfFind)
-├── CtfFind/job003/micrographs_ctf.star              (the last one)
-├── ManualPick/job004/manualpick.star                (of these four kinds of job, the last one)
-├── AutoPick/job006/autopick.star
-├── Extract/job007/particles.star
-└── Select/job010/particles.star"""
-
 _MICROGRAPHS = {
     "CtfFind": "micrographs_ctf.star", "MotionCorr": "corrected_micrographs.star", "Import": "micrographs.star"
 }  # fmt: skip
