@@ -110,7 +110,8 @@ def need_notes_data(folder: Path, _: Runner) -> None:
 
 
 def need_exposures(folder: Path, _: Runner) -> None:
-    """`exposures.cs`: cryoSPARC's, of the micrographs."""
+    """`exposures.cs`: cryoSPARC's, of the micrographs; and `cryosparc_external_job.py`."""
+    shutil.copy(ROOT / "examples" / "cryosparc_external_job.py", folder)
     names = sorted(path.name for path in (folder / "MICROGRAPHS").glob("*.mrc"))
     table = np.zeros(
         len(names), dtype=[("uid", "<u8"), ("micrograph_blob/path", "S80"), ("micrograph_blob/shape", "<u4", (2,))]
