@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -63,11 +63,13 @@ class Listeners:
         training: is told the events of the training.
         picking: is told each finished micrograph and how many picks it has.
         number: is told how many micrographs there are to pick.
+        note: is told, in words, what is left out of the training.
     """
 
     training: Tell | None = None
     picking: Callable[[str, int], None] | None = None
     number: Callable[[int], None] | None = None
+    note: Callable[[str], None] | None = None
 
 
 def run_job(job: Job, settings: Settings, listeners: Listeners = Listeners()) -> dict[str, Any]:
@@ -135,11 +137,12 @@ def _learn(
     if job.labels is None or job.diameter_angstrom is None:
         raise SettingsError("it is missing", where="--diameter_angstrom", fix="Give the particle's diameter.")
     run = Run(job.folder / "run")
-    dataset, _ = gather_dataset(
-        [job.micrographs], ParticleSize(job.diameter_angstrom, pixel_size), LabelFiles(job.labels)
-    )
+    size, labels = ParticleSize(job.diameter_angstrom, pixel_size), LabelFiles(job.labels)
+    gathered, missing = gather_dataset([job.micrographs], size, labels)
+    dataset = _without_newcomers(gathered, run)
+    _tell_left_out(missing.get(job.labels, ()), len(gathered.roles) - len(dataset.roles), listeners.note)
     try:
-        train(_without_newcomers(dataset, run), settings, run, tell=listeners.training, resumes=True)
+        train(dataset, settings, run, tell=listeners.training, resumes=True)
     except RunError as error:
         raise RunError(error.what, where=run.folder, fix="Start a new External job for that.") from error
     diagnose_training(run)
@@ -157,6 +160,14 @@ def _without_newcomers(dataset: Dataset, run: Run) -> Dataset:
     begun = run.read_json(run.dataset_file)["micrographs"]
     kept = {name: role for name, role in dataset.roles.items() if name in begun or role != "unlabelled"}
     return replace(dataset, roles=kept, paths={name: dataset.paths[name] for name in kept})
+
+
+def _tell_left_out(missing: Sequence[str], newcomers: int, note: Callable[[str], None] | None) -> None:
+    if note is not None and missing:
+        some = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        note(f"note: {len(missing)} labelled micrographs are not among the input micrographs: {some}")
+    if note is not None and newcomers:
+        note(f"note: {newcomers} micrographs came since the training began; they are picked, not learned from")
 
 
 def _files_in(index: Path) -> dict[str, Path]:
