@@ -94,6 +94,9 @@ def find_beside(name: str, star_file: Path) -> Path | None:
     here = star_file.absolute().parent
     for folder in (Path(os.curdir), here, *here.parents):
         candidate = folder / wanted
-        if candidate.is_file():
-            return candidate
+        try:
+            if candidate.is_file():
+                return candidate
+        except (OSError, ValueError):  # a name that is too long, or with a zero byte in it
+            return None
     return None

@@ -43,6 +43,7 @@ _LAYOUT: dict[str, str] = {
     "pick_stats/angle_rad": "<f4",
 }
 _EXAMPLE = "Give the .cs of a cryoSPARC job whose particles have a location (a picking or extraction job)."
+_LONGEST_HEADER = 1_000_000  # bytes; a hundred fields take 5,000
 _BROKEN = (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError, EOFError, OverflowError)
 
 
@@ -62,18 +63,16 @@ def read(path: Path) -> Picks:
     missing = [field for field in (PATH, SHAPE, _X, _Y) if field not in names]
     if missing:
         raise PicksError(f"it lacks {', '.join(missing)}", where=path, fix=_EXAMPLE)
-    shapes = np.asarray(table[SHAPE], dtype=np.float64)
-    if shapes.shape != (len(table), 2):
-        raise PicksError(f"{SHAPE} is not height and width", where=path, fix=_EXAMPLE)
+    shapes = _numbers(table, SHAPE, (len(table), 2), path)
     files = [_text(value) for value in table[PATH].tolist()]
     micrographs = [micrograph_name(file) for file in files]
     if not all(micrographs):
         raise PicksError(f"{PATH} is empty in row {micrographs.index('') + 1}", where=path, fix=_EXAMPLE)
-    x = np.asarray(table[_X], dtype=np.float64) * shapes[:, 1]
-    y = (1.0 - np.asarray(table[_Y], dtype=np.float64)) * shapes[:, 0]
+    x = _numbers(table, _X, (len(table),), path) * shapes[:, 1]
+    y = (1.0 - _numbers(table, _Y, (len(table),), path)) * shapes[:, 0]
     extra = {field: np.array(table[field]) for field in names if field not in _OWN and table[field].ndim == 1}
     extra["micrograph_path"] = np.array(files, dtype=np.str_)
-    scores = np.asarray(table[_SCORE], dtype=np.float64) if _SCORE in names else None
+    scores = _numbers(table, _SCORE, (len(table),), path) if _SCORE in names else None
     known = scores is not None and (not len(scores) or not np.isnan(scores).all())
     with telling_file(path):
         return Picks(
@@ -147,9 +146,11 @@ def _table(picks: Picks, paths: NDArray[np.bytes_], shapes: Mapping[str, tuple[i
 def _load(path: Path) -> NDArray[Any]:
     try:
         with path.open("rb") as file:
-            if not sniff(file.read(256)):
-                raise PicksError("it is not a table of cryoSPARC", where=path, fix=_EXAMPLE)
-        table = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=1_000_000)
+            head = file.read(256)
+        length = int.from_bytes(head[8 : 10 if head[6:7] == b"\1" else 12], "little")
+        if not sniff(head) or length > _LONGEST_HEADER:  # numpy would make room for whatever length is claimed
+            raise PicksError("it is not a table of cryoSPARC", where=path, fix=_EXAMPLE)
+        table = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=_LONGEST_HEADER)
     except OSError as error:
         raise PicksError(f"it can't be read ({error.strerror or error})", where=path) from error
     except (*_BROKEN, tokenize.TokenError) as error:
@@ -158,6 +159,14 @@ def _load(path: Path) -> NDArray[Any]:
     if table.ndim != 1 or table.dtype.names is None:
         raise PicksError("it is not a table", where=path, fix=_EXAMPLE)
     return np.array(table)
+
+
+def _numbers(table: NDArray[Any], field: str, shape: tuple[int, ...], path: Path) -> NDArray[np.float64]:
+    """The numbers of a field, checked to be real ones and of this shape."""
+    values = table[field]
+    if values.shape != shape or values.dtype.kind not in "biuf":
+        raise PicksError(f"{field} is not what cryoSPARC writes ({values.dtype})", where=path, fix=_EXAMPLE)
+    return np.asarray(values, dtype=np.float64)
 
 
 def _text(value: object) -> str:
