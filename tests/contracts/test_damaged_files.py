@@ -1,4 +1,4 @@
-"""Damaged files in small number; `benchmarks/fuzz_formats.py` does the same a hundred thousand times for each reader."""
+"""Some damaged files for each reader; `benchmarks/fuzz_formats.py` makes a hundred thousand of them."""
 
 from __future__ import annotations
 
