@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # One torch thread a process: tests run in two processes.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo test slow check format numbers docs bench topaz clean
+.PHONY: setup demo test slow check format numbers reference docs bench topaz clean
 
 setup: $(VENV)/.done
 
@@ -37,11 +37,18 @@ format: setup          ## mend format and what the linter can mend
 numbers: setup         ## architecture numbers
 	$(BIN)/python tools/architecture.py
 
-docs: setup            ## the generated reference
+reference: setup       ## the generated reference, docs/reference
 	$(BIN)/python tools/reference.py
+
+docs: reference $(VENV)/.docs ## the documentation site, in site/; it works offline and fails at broken links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+$(VENV)/.docs: $(VENV)/.done
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
 
 topaz: setup           ## Topaz in its own environment, for the comparison
 	PYTHON=$(PYTHON) bash benchmarks/topaz_environment.sh
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -21,9 +21,10 @@ from cryoglean.settings import Settings, describe_setting, setting_names
 from cryoglean.simulate.settings import SimulationSettings
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
-NOTE = "<!-- Written by `make docs` (tools/reference.py); edit the docstrings instead. -->"
+NOTE = "<!-- Written by `make reference` (tools/reference.py); edit the docstrings instead. -->"
 _KIND_TITLES = {
     "strategies": "Strategies", "formats": "Formats of picks", "images": "Formats of micrographs",
+    "layouts": "Data sets as folders",
     "models": "Models", "losses": "Losses", "sections": "Sections of the report",
     "checks": "Checks of the doctor",
 }  # fmt: skip
@@ -187,7 +188,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _code(text: str) -> str:
-    return f"```python\n{text}\n```"
+    return f"```pyi\n{text}\n```"
 
 
 def _page(title: str, body: str) -> str:

@@ -152,7 +152,7 @@ def _load(run: Run, judged: Sequence[str]) -> _Asked:
     split = Split(train, tuple(judged))
     empty = Task(settings, picker.hardware, picker.preparation, {}, dataset.labels, split, _hear_nothing)
     prepared, unlabelled = (
-        {name: picker.preparation.apply(read_micrograph(dataset.paths[name], dataset.pixel_size_angstrom))
+        {name: picker.preparation.apply(read_micrograph(dataset.paths[name], dataset.pixel_size_of(name)))
          for name in names}
         for names in ((*train, *judged), dataset.names("unlabelled")[:MOST])
     )  # fmt: skip

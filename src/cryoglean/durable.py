@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,6 +87,19 @@ def write_arrays_atomically(path: Path, arrays: Mapping[str, NDArray[Any]]) -> N
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
     write_file_atomically(path, write)
+
+
+def has_locked(file: IO[Any]) -> bool:
+    """Lock an open file for this process; where the system has no such locks (Windows), say yes."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -27,8 +27,13 @@ def describe_environment(hardware: str) -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "hardware": hardware,
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": package_versions(),
     }
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of what decides a result."""
+    return {name: _version(name) for name in _PACKAGES}
 
 
 def _version(package: str) -> str:

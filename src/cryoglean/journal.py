@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from cryoglean.durable import append_json_line, write_json_atomically
+from cryoglean.durable import append_json_line, has_locked, write_json_atomically
 from cryoglean.errors import RunError
 from cryoglean.micrograph import micrograph_name
 from cryoglean.picks import Picks
@@ -41,7 +41,7 @@ class Journal:
             self._lock = (self.folder / "lock").open("w", encoding="utf-8")
         except OSError as error:
             raise RunError(f"its folder can't be written ({error.strerror})", where=self.folder.parent) from error
-        if not _has_locked(self._lock):
+        if not has_locked(self._lock):
             self._lock.close()
             raise RunError(
                 "another process is picking to the same file",
@@ -133,16 +133,3 @@ def _identify(path: Path) -> list[object]:
     except OSError:
         return [str(path.absolute()), 0, 0]
     return [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
-
-
-def _has_locked(file: TextIO) -> bool:
-    """Lock the file for this process; where the system has no such locks (Windows), say yes."""
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from cryoglean.dataset import ParticleSize
 from cryoglean.errors import CryogleanError, MicrographError, PicksError, SettingsError
-from cryoglean.io.micrographs import read_micrograph
+from cryoglean.io.micrographs import micrographs_by_name, read_micrograph
 from cryoglean.io.picks import check_writable, write_picks_from
 from cryoglean.journal import Journal, with_path
 from cryoglean.learn.checkpoint import load_tensors
@@ -27,6 +27,9 @@ from cryoglean.run import Run
 
 Tell = Callable[[str, int], None]
 """(micrograph, number of picks) for each finished micrograph."""
+
+PixelSize = float | Mapping[str, float] | None
+"""In angstrom: of all micrographs, of each by name, or as the headers say."""
 
 _READ_AHEAD = 2
 
@@ -101,7 +104,7 @@ def pick_files(
     out: Path,
     threshold: float,
     *,
-    pixel_size_angstrom: float | None = None,
+    pixel_size_angstrom: PixelSize = None,
     tell: Tell | None = None,
 ) -> Harvest:
     """Pick all micrographs and write one file, whose format its suffix says.
@@ -114,7 +117,7 @@ def pick_files(
         paths: micrographs, each with another name.
         out: the file to write.
         threshold: picks with a lower score are left out.
-        pixel_size_angstrom: overrides the headers.
+        pixel_size_angstrom: overrides the headers; where it is by name, headers are trusted for other names.
         tell: is told each finished micrograph.
 
     Raises:
@@ -145,7 +148,7 @@ def pick_files(
             journal.remove()
             reason = next(iter(skipped.values()), "none was given")
             raise MicrographError(f"none of the {len(paths)} micrographs could be picked; the first: {reason}")
-        rows = write_picks_from(journal.replay(picked), out)
+        rows = write_picks_from(journal.replay(picked), out, micrographs_by_name(picked))
         journal.remove()
     return Harvest(len(picked), rows, skipped, threshold, len(paths) - len(waiting))
 
@@ -167,12 +170,14 @@ def rehearse(out: Path, folder: Path, paths: Sequence[Path]) -> None:
 
 
 def _read_ahead(
-    reader: ThreadPoolExecutor, picker: Picker, paths: Sequence[Path], pixel_size_angstrom: float | None
+    reader: ThreadPoolExecutor, picker: Picker, paths: Sequence[Path], pixel_size_angstrom: PixelSize
 ) -> Iterator[tuple[Path, Future[Prepared]]]:
     """Read and prepare the next micrographs while the network works on this one."""
 
     def prepare(path: Path) -> Prepared:
-        return picker.preparation.apply(read_micrograph(path, pixel_size_angstrom))
+        said = pixel_size_angstrom
+        size = said.get(micrograph_name(path)) if isinstance(said, Mapping) else said
+        return picker.preparation.apply(read_micrograph(path, size))
 
     rest = iter(paths)
     queue = [(path, reader.submit(prepare, path)) for path in itertools.islice(rest, _READ_AHEAD)]
@@ -184,9 +189,10 @@ def _read_ahead(
         yield path, future
 
 
-def _key(picker: Picker, threshold: float, pixel_size_angstrom: float | None) -> str:
+def _key(picker: Picker, threshold: float, pixel_size_angstrom: PixelSize) -> str:
     """Changes with anything that changes the picks of a micrograph, but the micrograph."""
-    facts = [picker.to_json(), threshold, pixel_size_angstrom, picker.hardware.describe()]
+    sizes = dict(pixel_size_angstrom) if isinstance(pixel_size_angstrom, Mapping) else pixel_size_angstrom
+    facts = [picker.to_json(), threshold, sizes, picker.hardware.describe()]
     digest = hashlib.sha256(json.dumps(facts).encode())
     for name, tensor in sorted(picker.network.state_dict().items()):
         digest.update(name.encode())

@@ -37,7 +37,7 @@ def prepare_labelled(dataset: Dataset, settings: Settings) -> tuple[Preparation,
     choice, preparation = settings.prepare, start_preparation(dataset, settings)
     prepared: dict[str, Prepared] = {}
     for name in dataset.names("train", "validation"):  # one raw micrograph in memory at a time
-        micrograph = read_micrograph(dataset.paths[name], dataset.pixel_size_angstrom)
+        micrograph = read_micrograph(dataset.paths[name], dataset.pixel_size_of(name))
         _check_inside(dataset, micrograph)
         prepared[name] = preparation.apply(micrograph)
     if choice.contrast == "auto":
@@ -105,7 +105,7 @@ def prepare_unlabelled(
         if len(prepared) == settings.unlabelled.most:
             break
         try:
-            micrograph = read_micrograph(dataset.paths[name], dataset.pixel_size_angstrom)
+            micrograph = read_micrograph(dataset.paths[name], dataset.pixel_size_of(name))
             prepared[name] = preparation.apply(micrograph)
         except CryogleanError as error:
             skipped[name] = str(error)

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from cryoglean.errors import SettingsError, did_you_mean
 from cryoglean.evaluate.gain import Gain, compare_picks
+from cryoglean.evaluate.score import evaluate_picks
+from cryoglean.evaluate.threshold import choose_threshold
 from cryoglean.judging import Gate, measure_gate
 from cryoglean.labelling import Harvest, Teachers, harvest
 from cryoglean.learn.loop import Fit
@@ -178,7 +180,14 @@ def run_recipe(recipe: Recipe, task: Task) -> Trained:
         gain = _compare(task, branches, best.picks, new.picks)
         counts = new.has_learned and _is_counted(step.counts, gain)
         told.append(
-            {"round": number, "counts": counts, "rule": step.counts, **(gain.to_json() if gain else {}), **new.obituary}
+            {
+                "round": number,
+                "counts": counts,
+                "rule": step.counts,
+                **(gain.to_json() if gain else {}),
+                **_score(task, branches, new.picks),
+                **new.obituary,
+            }
         )
         task.tell({"event": "round", **told[-1]})
         if counts:
@@ -278,6 +287,23 @@ def _pick(task: Task, branches: Sequence[Branch], fits: Sequence[Fit]) -> Picks:
         for branch, fitted in zip(branches, fits, strict=True)
     ]
     return Picks.concatenate(parts)
+
+
+def _score(task: Task, branches: Sequence[Branch], picks: Picks) -> dict[str, Any]:
+    """Precision, recall and F1 on what is held out, at the threshold that would be chosen on it.
+
+    Nothing without a particle held out; nothing of patches, whose unlabelled ones may hold a particle.
+    """
+    regions = tuple(region for branch in branches for region in branch.fold.validation)
+    if not regions or task.patch_prior is not None:
+        return {}
+    truth, rules = region_labels(task, regions), validation_rules(task)
+    if not evaluate_picks(Picks.empty(truth.micrographs), truth, rules).total.truth:
+        return {}
+    chosen = choose_threshold(picks, truth, rules, rule=task.settings.pick.cut)
+    total = evaluate_picks(picks, truth, rules, threshold=chosen.threshold).total
+    scores = {"precision": total.precision, "recall": total.recall, "f1": total.f1, "threshold": chosen.threshold}
+    return {"validation": scores}
 
 
 def _compare(task: Task, branches: Sequence[Branch], before: Picks, after: Picks) -> Gain | None:

@@ -34,7 +34,7 @@ class Size:
     micrograph_shape: tuple[int, int] | None = None
     """Height and width of every micrograph in pixels."""
     micrographs: tuple[str, ...] = ()
-    """Micrograph files, folders or globs, to read their shapes from."""
+    """Micrograph files, folders or globs, for their shapes, and for picks whose y may count from either edge."""
 
 
 def evaluate_command(
@@ -62,11 +62,13 @@ def evaluate_command(
     """
     from cryoglean.durable import write_json_atomically
     from cryoglean.evaluate.definitions import evaluate_by
+    from cryoglean.io.micrographs import find_micrographs, micrographs_by_name
     from cryoglean.io.picks import read_picks
 
-    found, known = read_picks(picks), read_picks(truth)
+    paths = micrographs_by_name(find_micrographs(size.micrographs)) if size.micrographs else None
+    found, known = (read_picks(file, micrographs=paths) for file in (picks, truth))
     rules = make_rules(size, known)
-    ignored = read_picks(ignore) if ignore else None
+    ignored = read_picks(ignore, micrographs=paths) if ignore else None
     result = evaluate_by(definition, found, known, rules, threshold=threshold, ignore=ignored)
     if json is not None:
         write_json_atomically(json, result)

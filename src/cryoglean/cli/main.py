@@ -18,11 +18,15 @@ from cryoglean.errors import CryogleanError, SettingsError
 _COMMANDS = {
     "demo": "Simulate micrographs, learn from two of them, pick the others, and show how well it went.",
     "simulate": "Make micrographs whose particles are known.",
+    "fetch": "Download a public data set: CryoPPP with its labels, or micrographs of EMPIAR.",
     "train": "Learn to pick from a few labelled micrographs.",
     "pick": "Pick micrographs with a trained run.",
+    "relion": "Learn and pick as an external job of RELION.",
+    "convert": "Convert picks from one program's files to another's.",
     "evaluate": "Compare picks with the truth.",
     "report": "Make the report page of a run.",
     "doctor": "Find why picking fails, with evidence and settings that mend it.",
+    "pseudolabel": "Run the source notes' experiment: what pseudo-labels bring at 5 and 10 % labels.",
     "prior": "Say how many particles a micrograph holds, by every source of a run that can tell.",
     "list": "List strategies, formats, models, losses, checks, presets, molecules, definitions or settings.",
     "show": "Draw a micrograph with its picks, or patches with a particle beside unlabelled ones.",
@@ -32,7 +36,10 @@ _HELP = "Label a handful of cryo-EM micrographs, and it picks the rest.\n\nStart
 
 def make_app() -> App:
     """The command line; each command is imported when it is called."""
-    app = App(name="cryoglean", help=_HELP, version=_version, help_format="markdown", result_action="return_value")
+    app = App(
+        name="cryoglean", help=_HELP, version=_version, help_format="markdown", result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )  # fmt: skip
     for name, text in _COMMANDS.items():
         app.command(f"cryoglean.cli.{name}:{name}_command", name=name, help=text)
     return app
@@ -41,6 +48,11 @@ def make_app() -> App:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code."""
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def relion_main() -> None:
+    """The program `cryoglean-relion`, for those who want one word in RELION's field."""
+    main(["relion", *sys.argv[1:]])
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -53,11 +65,17 @@ def run(arguments: Sequence[str]) -> int:
         The exit code.
     """
     console = Console(stderr=True, soft_wrap=True)
+    if arguments[:1] == ["relion"]:
+        from cryoglean.cli.relion_words import as_options, mark_refused
+
+        arguments = ["relion", *as_options(arguments[1:])]
     try:
         result = make_app()(
             list(arguments), exit_on_error=False, print_error=False, help_on_error=False, error_console=console
         )
     except CycloptsError as error:
+        if arguments[:1] == ["relion"]:
+            mark_refused(arguments)
         return _say(console, " ".join(str(error).split()), 2)
     except SettingsError as error:
         return _say(console, str(error), 2)

@@ -83,8 +83,9 @@ def _draw_micrograph(
     if len(files) != 1:
         raise SettingsError(f"{len(files)} micrographs were given", where="show micrograph", fix="Give one.")
     micrograph = read_micrograph(Path(files[0]), pixel_size_angstrom)
-    found = None if picks is None else _on(read_picks(picks), micrograph.name, picks)
-    real = None if truth is None else _on(read_picks(truth), micrograph.name, truth)
+    here = {micrograph.name: Path(files[0])}
+    found = None if picks is None else _on(read_picks(picks, micrographs=here), micrograph.name, picks)
+    real = None if truth is None else _on(read_picks(truth, micrographs=here), micrograph.name, truth)
     diameter = diameter_pixels or _diameter(real) or _diameter(found)
     png = to_png(draw_micrograph(make_view(micrograph, diameter), _marks(found, real, threshold, diameter)))
     return png, f"micrograph {micrograph.name}"

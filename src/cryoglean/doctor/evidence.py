@@ -71,7 +71,7 @@ class Evidence:
 
     def pixel_size_angstrom(self, look: Look) -> float | None:
         """Of a micrograph: as the user said, else as its header says; None where nobody does."""
-        return self.dataset.pixel_size_angstrom or look.pixel_size_angstrom
+        return self.dataset.pixel_size_of(look.name) or look.pixel_size_angstrom
 
     def told(self, kind: str, phase: str | None = None) -> list[Event]:
         """The events of one kind, of one phase or of all."""

@@ -198,7 +198,7 @@ def _look(dataset: Dataset, preparation: Preparation, name: str) -> Look:
     except CryogleanError as error:
         return replace(empty, error=str(error))
     known = _describe_stored(empty, micrograph)
-    size = dataset.pixel_size_angstrom
+    size = dataset.pixel_size_of(name)
     try:
         prepared = preparation.apply(micrograph if size is None else replace(micrograph, pixel_size_angstrom=size))
     except CryogleanError as error:

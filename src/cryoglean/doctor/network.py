@@ -83,7 +83,7 @@ def _prepare(picker: Picker, dataset: Dataset, names: Sequence[str]) -> list[Pre
         if len(prepared) == _MOST:
             break
         try:
-            micrograph = read_micrograph(dataset.paths[name], dataset.pixel_size_angstrom)
+            micrograph = read_micrograph(dataset.paths[name], dataset.pixel_size_of(name))
             prepared.append(picker.preparation.apply(micrograph))
         except CryogleanError:
             continue  # `unreadable` speaks of it

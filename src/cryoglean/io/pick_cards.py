@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from cryoglean.errors import PicksError, did_you_mean
+from cryoglean.io.format_facts import FormatFacts
 from cryoglean.registry import card_names, load_card
 
 _HEAD_BYTES = 4096
@@ -23,13 +24,30 @@ def card_named(name: str) -> ModuleType:
     return load_card("formats", name)
 
 
+def facts_of(name: str) -> FormatFacts:
+    """What a format can hold, and what it needs.
+
+    Raises:
+        PicksError: there is none of this name.
+    """
+    facts = card_named(name).FACTS
+    if not isinstance(facts, FormatFacts):
+        raise PicksError("the format's card says no facts", where=name)
+    return facts
+
+
 def card_to_write(path: Path) -> ModuleType:
     """The card that a suffix stands for when a file is made: of several, the one that is called like it.
+
+    A file that is called like a format's index (RELION's `autopick.star`) stands for that format.
 
     Raises:
         PicksError: no format has this suffix.
     """
     cards = _with_suffix(path)
+    indexed = next((card for card in cards.values() if getattr(card, "INDEX_NAME", "") == path.name), None)
+    if indexed is not None:
+        return indexed
     if not cards:
         raise PicksError(
             f"no format has the suffix '{path.suffix}'", where=path, fix=f"Known are: {known()}. Name one."

@@ -23,6 +23,7 @@ def read_picks(
     *,
     micrographs: Mapping[str, Path] | None = None,
     flip_y: bool | None = None,
+    scale: float = 1.0,
 ) -> Picks:
     """The picks in a file, or in a folder with a file for each micrograph.
 
@@ -32,6 +33,7 @@ def read_picks(
         micrographs: the files of the micrographs by name, as `micrographs_by_name` gives them; formats whose y can
             count from either edge need them.
         flip_y: whether y counts from the last stored row; None goes by the format and the micrographs.
+        scale: coordinates, diameters and boxes are multiplied by it, before y is turned.
 
     Raises:
         PicksError: the format is unknown, the file can't be used, or its y could be meant both ways.
@@ -41,11 +43,38 @@ def read_picks(
         files = find_pick_files(path, format)
         picks, card = read_files(files, path), next(iter(files.values()))
     else:
-        found = card_named(format) if format else card_of_file(path)
-        if found is None:
-            raise PicksError("its format is unknown", where=path, fix=f"Known are: {known()}. Name one with --from.")
-        picks, card = _as_picks(found.read(path)), found
-    return turn_rows(picks, card.FACTS, Surroundings(micrographs, flip_y), path)
+        card = _card_that_reads(path, format)
+        picks = _as_picks(card.read(path))
+    return turn_rows(_scaled(picks, scale), card.FACTS, Surroundings(micrographs, flip_y), path)
+
+
+def format_of(path: Path, format: str | None = None) -> str:  # noqa: A002
+    """The name of the format in which a file or a folder of files is.
+
+    Args:
+        path: of the file or folder.
+        format: what the user said; None goes by the suffix and the content.
+
+    Raises:
+        PicksError: it is unknown, or a folder holds several.
+    """
+    card = next(iter(find_pick_files(path, format).values())) if path.is_dir() else _card_that_reads(path, format)
+    return card.__name__.rsplit(".", 1)[-1]
+
+
+def _card_that_reads(path: Path, format: str | None) -> ModuleType:  # noqa: A002
+    card = card_named(format) if format else card_of_file(path)
+    if card is None:
+        raise PicksError("its format is unknown", where=path, fix=f"Known are: {known()}. Name one with --from.")
+    return card
+
+
+def _scaled(picks: Picks, scale: float) -> Picks:
+    if scale == 1.0:
+        return picks
+    sides = {name: picks.extra[name] * scale for name in (BOX_WIDTH, BOX_HEIGHT) if name in picks.extra}
+    diameters = None if picks.diameter_pixels is None else picks.diameter_pixels * scale
+    return replace(picks, xy=picks.xy * scale, diameter_pixels=diameters, extra={**picks.extra, **sides})
 
 
 def write_picks(
@@ -80,7 +109,9 @@ def write_picks(
         sides = np.full(len(picks), float(box_pixels))
         picks = replace(picks, extra={**picks.extra, BOX_WIDTH: sides, BOX_HEIGHT: sides})
     try:
-        if card.FACTS.ending and not (len(picks.micrographs) == 1 and path.suffix.lower() in card.SUFFIXES):
+        if path.name == getattr(card, "INDEX_NAME", ""):
+            card.write_parts([picks], path, _as_text(micrographs))
+        elif card.FACTS.ending and not (len(picks.micrographs) == 1 and path.suffix.lower() in card.SUFFIXES):
             _write_folder(picks, path, card)
         elif "shape" in card.FACTS.needs:
             card.write(picks, path, Shapes(micrographs or {}))
@@ -90,12 +121,13 @@ def write_picks(
         raise PicksError(f"it can't be written ({error})", where=path) from error
 
 
-def write_picks_from(parts: Iterable[Picks], path: Path) -> int:
+def write_picks_from(parts: Iterable[Picks], path: Path, micrographs: Mapping[str, Path] | None = None) -> int:
     """Write picks that come one micrograph at a time; formats that can do so never hold them all.
 
     Args:
         parts: picks, in the order they are to be written.
         path: the file to make or replace; its suffix says the format.
+        micrographs: the files of the micrographs by name, for an index that lists them.
 
     Returns:
         How many picks were written.
@@ -109,6 +141,8 @@ def write_picks_from(parts: Iterable[Picks], path: Path) -> int:
         write_picks(picks, path)
         return len(picks)
     try:
+        if path.name == getattr(card, "INDEX_NAME", ""):
+            return int(card.write_parts(parts, path, _as_text(micrographs)))
         return int(card.write_parts(parts, path))
     except (OSError, UnicodeEncodeError) as error:
         raise PicksError(f"it can't be written ({error})", where=path) from error
@@ -122,7 +156,7 @@ def check_writable(path: Path) -> None:
             can't be made.
     """
     card = card_to_write(path)
-    if card.FACTS.ending or card.FACTS.needs:
+    if not hasattr(card, "write_parts") and (card.FACTS.ending or card.FACTS.needs):
         raise PicksError(
             f"picks of many micrographs don't go into a {path.suffix} at once", where=path,
             fix="Write .star here, then: cryoglean convert picks.star OUT --to "
@@ -155,6 +189,10 @@ def _write_folder(picks: Picks, folder: Path, card: ModuleType) -> None:
         kept = picks.extra.get("micrograph_path")
         paths = {} if kept is None else dict(zip(picks.micrograph.tolist(), kept.tolist(), strict=True))
         card.write_index(files, paths, folder / card.INDEX_NAME)
+
+
+def _as_text(micrographs: Mapping[str, Path] | None) -> dict[str, str]:
+    return {name: file.as_posix() for name, file in (micrographs or {}).items()}
 
 
 def _as_picks(value: object) -> Picks:

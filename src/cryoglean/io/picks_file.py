@@ -125,6 +125,10 @@ BOX_WIDTH, BOX_HEIGHT = "box_width_pixels", "box_height_pixels"
 """The columns of `Picks.extra` that keep the sides of boxes, whose centres the coordinates are."""
 
 
+OWN_COLUMNS = (BOX_WIDTH, BOX_HEIGHT, "micrograph_path", "micrograph_rows", "micrograph_columns")
+"""Columns of `Picks.extra` that carry what one format says and another asks for; no user made them."""
+
+
 def box_sides(picks: Picks, where: Path) -> NDArray[np.float64]:
     """(n, 2) width and height of each pick's box: as read, or the particle's diameter.
 

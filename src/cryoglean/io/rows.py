@@ -63,6 +63,29 @@ class Surroundings:
     paths: Mapping[str, Path] | None = None
     flip_y: bool | None = None
 
+    def is_flipped(self, name: str, facts: FormatFacts, where: Path | str = "") -> bool:
+        """Whether y of a micrograph counts from its last stored row in a file of this format.
+
+        Raises:
+            PicksError: nobody can know.
+        """
+        if self.flip_y is not None or facts.y_axis == "stored":
+            return bool(self.flip_y)
+        if self.paths is None:
+            raise PicksError(
+                "the file alone can't say whether y counts from the first or the last stored row of the micrographs",
+                where=where, fix="Give --micrographs, or say --flip-y or --no-flip-y, as in `cryoglean convert`.",
+            )  # fmt: skip
+        path = self.paths.get(name)
+        if path is None or path.name.lower().endswith(_PICTURES):
+            return False  # picks of micrographs that aren't there are left out by whoever brings both together
+        if facts.y_axis == "unsaid_for_mrc":
+            raise PicksError(
+                f"it doesn't say whether the pictures it speaks of were turned over when they were made of {path.name}",
+                where=where, fix="Say --flip-y or --no-flip-y, as in `cryoglean train`; CryoPPP's are flipped.",
+            )  # fmt: skip
+        return True
+
 
 def turn_rows(picks: Picks, facts: FormatFacts, around: Surroundings, where: Path) -> Picks:
     """Turn y from a file's convention to stored rows, or back: it is the same step.
@@ -79,7 +102,7 @@ def turn_rows(picks: Picks, facts: FormatFacts, around: Surroundings, where: Pat
     if facts.y_axis == "stored" and not around.flip_y:
         return picks
     with_picks = set(picks.micrograph.tolist())
-    turned = {name for name in with_picks if _is_flipped(name, facts, around, where)}
+    turned = {name for name in with_picks if around.is_flipped(name, facts, where)}
     if not turned:
         return picks
     shapes = Shapes(around.paths or {})
@@ -95,22 +118,3 @@ def turn_rows(picks: Picks, facts: FormatFacts, around: Surroundings, where: Pat
     xy = picks.xy.copy()
     xy[:, 1] = np.where(np.isnan(heights), xy[:, 1], heights - xy[:, 1])
     return replace(picks, xy=xy)
-
-
-def _is_flipped(name: str, facts: FormatFacts, around: Surroundings, where: Path) -> bool:
-    if around.flip_y is not None or facts.y_axis == "stored":
-        return bool(around.flip_y)
-    if around.paths is None:
-        raise PicksError(
-            "the file alone can't say whether y counts from the first or the last stored row of the micrographs",
-            where=where, fix="Give --micrographs, or say --flip-y or --no-flip-y (`cryoglean convert` takes them).",
-        )  # fmt: skip
-    path = around.paths.get(name)
-    if path is None or path.name.lower().endswith(_PICTURES):
-        return False  # picks of micrographs that aren't there are left out by whoever brings both together
-    if facts.y_axis == "unsaid_for_mrc":
-        raise PicksError(
-            f"it doesn't say whether the pictures it speaks of were turned over when they were made of {path.name}",
-            where=where, fix="Say --flip-y or --no-flip-y (`cryoglean convert` takes them); CryoPPP's are flipped.",
-        )  # fmt: skip
-    return True

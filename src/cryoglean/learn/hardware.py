@@ -70,6 +70,8 @@ def find_hardware(precision: Literal["auto", "bfloat16", "float32"] = "auto", de
             f"there is no device '{name}' here", where="CRYOGLEAN_DEVICE", fix="Use auto, cpu, cuda or mps."
         ) from error
     _prepare_process()
+    if chosen.type == "cuda":
+        _prepare_cuda()
     half = precision == "bfloat16" or (precision == "auto" and _multiplies_bfloat16(chosen))
     return Hardware(chosen, half)
 
@@ -99,6 +101,15 @@ def _prepare_process() -> None:
             libc = ctypes.CDLL(None)
             libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
             libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
+
+
+@cache
+def _prepare_cuda() -> None:
+    """Let the same seed give the same weights: cuDNN and scattered sums choose their order anew otherwise."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
 
 
 def thread_count() -> int:

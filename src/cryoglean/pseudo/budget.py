@@ -108,9 +108,15 @@ def by_confidence(candidate: Candidate, _knowledge: Knowledge) -> float:
     return candidate.confidence
 
 
-def by_balance(candidate: Candidate, knowledge: Knowledge) -> float:
-    """The notes' quality: 0.3 particle and 0.2 background confidence, 0.5 nearness of its share to the prior."""
-    share, prior = candidate.share, knowledge.core_share
+def by_balance(candidate: Candidate, knowledge: Knowledge, target: float | None = None) -> float:
+    """The notes' quality: 0.3 particle and 0.2 background confidence, 0.5 nearness of its share to the target's.
+
+    Args:
+        candidate: see `Candidate`.
+        knowledge: says the share of core pixels among the labels, which is the target where none is given.
+        target: share of core pixels, above 0.
+    """
+    share, prior = candidate.share, knowledge.core_share if target is None else target
     balance = min(share / prior, prior / share) if share > 0 and prior > 0 else 0.0
     return 0.3 * candidate.particle_confidence + 0.2 * candidate.background_confidence + 0.5 * balance
 

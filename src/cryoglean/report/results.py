@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import yaml
 
 from cryoglean.dataset import Dataset
@@ -112,7 +113,14 @@ class Results:
     @cached_property
     def validation_truth(self) -> Picks:
         """The labels of those micrographs."""
-        return Picks.concatenate(self.dataset.labels.on(name) for name in self.validation_names)
+        labels, sizes = self.dataset.labels, self.dataset.diameter_pixels_of
+        parts = {name: labels.on(name) for name in self.validation_names}
+        if self.dataset.pixel_sizes:  # particles differ in size from micrograph to micrograph
+            parts = {
+                name: replace(part, diameter_pixels=np.full(len(part), sizes(name), dtype=np.float64))
+                for name, part in parts.items()
+            }
+        return Picks.concatenate(parts.values())
 
     @cached_property
     def validation_picks(self) -> Picks | None:
@@ -176,10 +184,12 @@ class Results:
         return shapes
 
     def _validation_rules(self) -> Rules:
-        diameter = self.diameter_pixels
-        border = float(self.setting("prepare.border_diameters")) * (diameter or 0.0)
+        differs = bool(self.dataset.pixel_sizes)  # then each label has a diameter of its own
+        sizes = [self.dataset.diameter_pixels_of(name) for name in self.dataset.names("train", "validation")]
+        widest = max(filter(None, sizes), default=0.0) if differs else self.diameter_pixels or 0.0
+        border = float(self.setting("prepare.border_diameters")) * widest
         return Rules(
-            diameter_pixels=diameter,
+            diameter_pixels=None if differs else self.diameter_pixels,
             border_pixels=0.0 if self.missing_files else border,
             shapes=self._shapes,
             bootstrap_draws=0,

@@ -11,15 +11,17 @@ from cryoglean.pseudo.calibrate import platt
 from cryoglean.pseudo.labeller import Labeller
 from cryoglean.pseudo.select import confident, everything
 from cryoglean.recipe import Recipe, Round, Variant
-from cryoglean.settings import Positive, Share
+from cryoglean.settings import Count, Positive, Share
 from cryoglean.streams import labelled, pseudo_labelled
 
 
-def recipe(*, variant: Variant = "corrected", ratio: Positive = 1.0, trust_above: Share = 0.70) -> Recipe:
+def recipe(
+    *, variant: Variant = "corrected", ratio: Positive = 1.0, trust_above: Share = 0.70, rounds: Count = 1
+) -> Recipe:
     """`ratio` times as many micrographs as are labelled."""
     if variant == "notes":
         labeller = Labeller(1, (), everything(), top_k(ratio, by_confidence, trust_above))
         each = Round(labeller, (labelled(), pseudo_labelled(losses=None, look="varied")), counts="always")
     else:
         each = Round(Labeller(8, (platt(),), confident(trust_above=trust_above), top_k(ratio, by_stability)))
-    return Recipe("limited", "arXiv 2106.05095", rounds=(each,))
+    return Recipe("limited", "arXiv 2106.05095", rounds=(each,) * rounds)

@@ -8,16 +8,18 @@ import pytest
 
 from cryoglean.doctor.checks import (
     collapse,
+    diameter,
     duplicates,
     few_steps,
     learning_rate,
+    pixel_size,
     prior,
     pseudo_quality,
     pseudo_share,
     threshold,
 )
 from cryoglean.picks import Picks
-from doctor.making import dataset, events, evidence, look, looks, monitor, step, summary, validation
+from doctor.making import FAULTS, dataset, events, evidence, look, looks, monitor, step, summary, validation
 
 
 def scores(*values: float, phase: str = "final") -> list[dict[str, Any]]:
@@ -110,3 +112,16 @@ def test_looks_at_the_ends_of_a_cycle_are_scaled_to_its_middle() -> None:
     told = [event for at in (1, 51) for event in (step(at, learning_rate=2.5e-4), monitor(at, update_ratio=5e-4))]
 
     assert learning_rate.check(evidence("learn.steps=60", events=told)) is None
+
+
+def test_where_nobody_knows_angstrom_sizes_are_told_in_pixels() -> None:
+    wide, sizes = FAULTS["diameter"](), FAULTS["pixel_size"]()
+    in_pixels = dataset(pixel_size_angstrom=1.0, unit="pixel")
+
+    found = diameter.check(replace(wide, dataset=in_pixels))
+
+    assert found is not None
+    assert "pixels across" in found.symptom
+    assert float(found.options["--particle-radius"]) == pytest.approx(found.evidence["measured_pixels"] / 2, abs=0.5)
+    assert pixel_size.check(sizes) is not None
+    assert pixel_size.check(replace(sizes, dataset=in_pixels)) is None

@@ -99,3 +99,26 @@ def test_the_other_sections_call_patches_patches(tmp_path):
     assert data is not None
     assert used.blocks[0].text.startswith("The strategy “supervised” looked at 180 unlabelled patches")
     assert data.blocks[-1] == Text(f"The patches are those in {tmp_path / 'cut.npz'}.")
+
+
+def test_where_nobody_knows_angstrom_a_particle_is_told_in_pixels(tmp_path):
+    run = make_run(tmp_path)
+    known = run.read_json(run.dataset_file)
+    run.write_json(run.dataset_file, {**known, "unit": "pixel", "pixel_size_angstrom": 1.0})
+
+    (text, *_) = [block.text for block in summary.section(Results(run)).blocks if isinstance(block, Text)]
+
+    assert "A particle is 48 pixels across" in text
+    assert Results(run).dataset.shown_pixel_size is None
+
+
+def test_each_micrograph_is_judged_by_the_size_of_its_own_particles(tmp_path):
+    run = make_run(tmp_path, Odd(validation=2))
+    known = run.read_json(run.dataset_file)
+    run.write_json(run.dataset_file, {**known, "pixel_size_angstrom": 4.0, "pixel_sizes": {"val-1": 2.0}})
+
+    truth = Results(run).validation_truth
+
+    assert set(truth.on("val-0").diameter_pixels) == {12.0}
+    assert set(truth.on("val-1").diameter_pixels) == {24.0}
+    assert Results(run).validation.evaluation.tolerance_pixels == 9.0  # the median of 6 and 12

@@ -33,6 +33,8 @@ def check(evidence: Evidence) -> Finding | None:
     sizes = [one.pixel_size_angstrom for one in looks.usable if one.pixel_size_angstrom]
     pixel = size or (float(np.median(sizes)) if sizes else 1.0)
     likely = given * found / _USUAL
+    if evidence.dataset.unit == "pixel":
+        return _in_pixels(given, likely, found)
     is_pixels = abs(np.log(likely / (given * pixel))) < np.log(1.6)
     return Finding(
         "error",
@@ -49,6 +51,19 @@ def check(evidence: Evidence) -> Finding | None:
         "Give --diameter-angstrom (and --pixel-size-angstrom) again.",
         "docs/explain/doctor.md",
         options={"--diameter-angstrom": f"{given * pixel:.0f}" if is_pixels else f"{likely:.0f}"},
+    )
+
+
+def _in_pixels(given: float, likely: float, extent_diameters: float) -> Finding:
+    """Where nobody knows angstrom: `cryoglean pseudolabel` was given a radius."""
+    return Finding(
+        "error",
+        f"what lies under the labels is about {likely:.0f} pixels across, not {given:g}",
+        {"given_pixels": given, "measured_pixels": likely, "extent_diameters": extent_diameters},
+        "the radius is of pictures of another size, or a diameter",
+        "Give --particle-radius again, in pixels of the pictures as they are.",
+        "docs/explain/doctor.md",
+        options={"--particle-radius": f"{likely / 2:.0f}"},
     )
 
 

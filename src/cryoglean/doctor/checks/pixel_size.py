@@ -16,6 +16,8 @@ _DIFFERENT = 0.05
 
 def check(evidence: Evidence) -> Finding | None:
     """An error where what is used is impossible; a warning where headers disagree with it or with each other."""
+    if evidence.dataset.unit != "angstrom":
+        return None
     said = evidence.dataset.pixel_size_angstrom
     headers = [
         one.pixel_size_angstrom for one in (evidence.looks.each if evidence.looks else ()) if one.pixel_size_angstrom

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 
 from cryoglean.durable import write_text_atomically
 from cryoglean.io.format_facts import FormatFacts
@@ -13,6 +13,7 @@ from cryoglean.io.star_picks import (
     DIAMETER,
     INDEX,
     MICROGRAPH,
+    MICROGRAPH_PATH,
     NUMBERS,
     index_of,
     particle_table,
@@ -28,6 +29,8 @@ SUFFIXES: tuple[str, ...] = (".star",)
 ORIGIN = "(0, 0) is the centre of the first stored pixel, x to the right, y down the stored rows (as RELION has it)."
 FACTS = FormatFacts(ending="_autopick.star", keeps=frozenset(("score", "extra", "empty")))
 INDEX_NAME = "autopick.star"
+
+_JOB = re.compile(r"^[A-Za-z0-9]+/job\d+/")
 
 
 def sniff(head: bytes) -> bool:
@@ -63,6 +66,47 @@ def write(picks: Picks, path: Path) -> None:
     table = {tag: values for tag, values in particle_table(picks).items() if tag not in (MICROGRAPH, DIAMETER)}
     refuse_unreadable("", table, path)
     write_text_atomically(path, render_star_tables({"": table}))
+
+
+def write_parts(parts: Iterable[Picks], path: Path, known: Mapping[str, str]) -> int:
+    """Write a file for each micrograph that comes, and at the end the index.
+
+    The files lie beside the index, under the micrograph's path without the job that it comes from, as RELION has it:
+    `MotionCorr/job002/Movies/a.mrc` becomes `Movies/a_autopick.star`.
+
+    Args:
+        parts: picks, one micrograph at a time.
+        path: the index.
+        known: the micrographs' own paths by name; others come from `extra["micrograph_path"]`, or are `<name>.mrc`.
+
+    Returns:
+        How many picks were written.
+
+    Raises:
+        PicksError: a name is one that RELION can't read, or two micrographs would have one file.
+        OSError: a file can't be written.
+    """
+    files: dict[str, Path] = {}
+    paths: dict[str, str] = {}
+    count = 0
+    for picks in parts:
+        for name, part in picks.each():
+            kept = part.extra.get(MICROGRAPH_PATH)
+            said = str(kept[0]) if kept is not None and len(kept) else f"{name}.mrc"
+            paths[name] = known.get(name, said)
+            files[name] = path.parent / _place(paths[name], name)
+            files[name].parent.mkdir(parents=True, exist_ok=True)
+            write(part, files[name])
+            count += len(part)
+    write_index(files, paths, path)
+    return count
+
+
+def _place(micrograph_path: str, name: str) -> PurePosixPath:
+    """Where the picks of a micrograph lie below the job's folder."""
+    inside = PurePosixPath(_JOB.sub("", micrograph_path))
+    is_plain = not inside.is_absolute() and ".." not in inside.parts
+    return (inside.parent if is_plain else PurePosixPath()) / f"{name}{FACTS.ending}"
 
 
 def write_index(files: Mapping[str, Path], paths: Mapping[str, str], index: Path) -> None:

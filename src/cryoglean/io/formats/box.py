@@ -27,7 +27,9 @@ ORIGIN = (
     "x, y is the corner of the box nearest to (0, 0), the centre of the first stored pixel; y counts down the stored "
     "rows. The particle is at x + width / 2, y + height / 2, so that boxes of width 0 are centres."
 )
-FACTS = FormatFacts(ending=".box", rounding_pixels=0.5, keeps=frozenset(("score", "empty")), needs=frozenset(("box",)))
+FACTS = FormatFacts(
+    ending=".box", rounding_pixels=0.500001, keeps=frozenset(("score", "empty")), needs=frozenset(("box",))
+)
 
 _TUBE = "relion_tube_end"  # RELION's helices: -1 where a tube begins, -2 where it ends
 _EXAMPLE = "Each line is: x y width height, or with a score: x y width height score."

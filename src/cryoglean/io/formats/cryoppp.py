@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cryoglean.io.format_facts import FormatFacts
-from cryoglean.io.picks_file import box_sides, coordinate_texts, number_texts, text_columns
+from cryoglean.io.picks_file import OWN_COLUMNS, box_sides, coordinate_texts, number_texts, text_columns
 from cryoglean.io.tables import header_of, read_table, write_table
 from cryoglean.picks import Picks
 
@@ -42,4 +42,4 @@ def write(picks: Picks, path: Path) -> None:
     }
     if picks.score is not None:
         columns["score"] = number_texts(picks.score)
-    write_table({**columns, **text_columns(picks, columns)}, path)
+    write_table({**columns, **text_columns(picks, (*columns, *OWN_COLUMNS))}, path)

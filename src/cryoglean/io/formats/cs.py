@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tokenize
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from cryoglean.durable import write_file_atomically
 from cryoglean.errors import PicksError
+from cryoglean.io.cs_tables import COLUMNS, ROWS, is_table, numbers_of, read_cs_table, shape_columns, text_of
 from cryoglean.io.format_facts import FormatFacts
 from cryoglean.io.picks_file import telling_file
 from cryoglean.micrograph import micrograph_name
@@ -43,13 +43,9 @@ _LAYOUT: dict[str, str] = {
     "pick_stats/angle_rad": "<f4",
 }
 _EXAMPLE = "Give the .cs of a cryoSPARC job whose particles have a location (a picking or extraction job)."
-_LONGEST_HEADER = 1_000_000  # bytes; a hundred fields take 5,000
-_BROKEN = (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError, EOFError, OverflowError)
 
 
-def sniff(head: bytes) -> bool:
-    """Whether a file that starts with these bytes is numpy's, of a table."""
-    return head[:6] == b"\x93NUMPY" and b"'descr': [" in head
+sniff = is_table
 
 
 def read(path: Path) -> Picks:
@@ -58,21 +54,22 @@ def read(path: Path) -> Picks:
     Raises:
         PicksError: the file is not cryoSPARC's, or its particles have no location.
     """
-    table = _load(path)
+    table = read_cs_table(path)
     names = table.dtype.names or ()
     missing = [field for field in (PATH, SHAPE, _X, _Y) if field not in names]
     if missing:
         raise PicksError(f"it lacks {', '.join(missing)}", where=path, fix=_EXAMPLE)
-    shapes = _numbers(table, SHAPE, (len(table), 2), path)
-    files = [_text(value) for value in table[PATH].tolist()]
+    shapes = numbers_of(table, SHAPE, path, (2,))
+    files = [text_of(value) for value in table[PATH].tolist()]
     micrographs = [micrograph_name(file) for file in files]
     if not all(micrographs):
         raise PicksError(f"{PATH} is empty in row {micrographs.index('') + 1}", where=path, fix=_EXAMPLE)
-    x = _numbers(table, _X, (len(table),), path) * shapes[:, 1]
-    y = (1.0 - _numbers(table, _Y, (len(table),), path)) * shapes[:, 0]
+    x = numbers_of(table, _X, path) * shapes[:, 1]
+    y = (1.0 - numbers_of(table, _Y, path)) * shapes[:, 0]
     extra = {field: np.array(table[field]) for field in names if field not in _OWN and table[field].ndim == 1}
+    extra |= shape_columns(shapes)
     extra["micrograph_path"] = np.array(files, dtype=np.str_)
-    scores = _numbers(table, _SCORE, (len(table),), path) if _SCORE in names else None
+    scores = numbers_of(table, _SCORE, path) if _SCORE in names else None
     known = scores is not None and (not len(scores) or not np.isnan(scores).all())
     with telling_file(path):
         return Picks(
@@ -95,16 +92,11 @@ def write(picks: Picks, path: Path, shapes: Mapping[str, tuple[int, int]]) -> No
         PicksError: the shape of a micrograph is not known, or a name is not ASCII.
         OSError: the file can't be written.
     """
-    missing = next((name for name in np.unique(picks.micrograph).tolist() if name not in shapes), None)
-    if missing is not None:
-        raise PicksError(
-            f"the width and height of the micrograph '{missing}' are needed", where=path,
-            fix="Give the micrographs with --micrographs.",
-        )  # fmt: skip
+    sizes = _sizes(picks, shapes, path)
     paths = picks.extra.get("micrograph_path", np.array([f"{name}.mrc" for name in picks.micrograph.tolist()]))
     if not all(text.isascii() for text in set(paths.tolist())):
         raise PicksError("a micrograph's name has letters beyond ASCII", where=path, fix="Rename it, or write CSV.")
-    table = _table(picks, np.array(paths.tolist(), dtype=np.bytes_), shapes)
+    table = _table(picks, np.array(paths.tolist(), dtype=np.bytes_), sizes)
 
     def fill(temporary: Path) -> None:
         with temporary.open("wb") as file:
@@ -113,8 +105,32 @@ def write(picks: Picks, path: Path, shapes: Mapping[str, tuple[int, int]]) -> No
     write_file_atomically(path, fill)
 
 
-def _table(picks: Picks, paths: NDArray[np.bytes_], shapes: Mapping[str, tuple[int, int]]) -> NDArray[Any]:
-    sizes = np.array([shapes[name] for name in picks.micrograph.tolist()], dtype=np.float64).reshape(-1, 2)
+def _sizes(picks: Picks, shapes: Mapping[str, tuple[int, int]], path: Path) -> NDArray[np.float64]:
+    """(n, 2) rows and columns of each pick's micrograph."""
+    names = picks.micrograph.tolist()
+    missing = next((name for name in dict.fromkeys(names) if name not in shapes), None)
+    if missing is None:
+        return np.array([shapes[name] for name in names], dtype=np.float64).reshape(-1, 2)
+    if ROWS in picks.extra and COLUMNS in picks.extra:
+        return _kept_sizes(picks, path)
+    raise PicksError(
+        f"the width and height of the micrograph '{missing}' are needed", where=path,
+        fix="Give the micrographs with --micrographs.",
+    )  # fmt: skip
+
+
+def _kept_sizes(picks: Picks, path: Path) -> NDArray[np.float64]:
+    """The sizes that came with the picks; a table may have any text in their columns."""
+    try:
+        sizes = np.stack([picks.extra[ROWS], picks.extra[COLUMNS]], axis=1).astype(np.float64)
+    except ValueError:
+        sizes = np.zeros((len(picks), 2))
+    if not (np.isfinite(sizes).all() and (sizes > 0).all()):
+        raise PicksError(f"{ROWS} or {COLUMNS} is no size", where=path, fix="Give the micrographs with --micrographs.")
+    return sizes
+
+
+def _table(picks: Picks, paths: NDArray[np.bytes_], sizes: NDArray[np.float64]) -> NDArray[Any]:
     names = picks.micrograph.tolist()
     columns: dict[str, Any] = {
         "uid": np.array(
@@ -141,36 +157,6 @@ def _table(picks: Picks, paths: NDArray[np.bytes_], shapes: Mapping[str, tuple[i
         with np.errstate(over="ignore"):
             table[field] = values
     return table
-
-
-def _load(path: Path) -> NDArray[Any]:
-    try:
-        with path.open("rb") as file:
-            head = file.read(256)
-        length = int.from_bytes(head[8 : 10 if head[6:7] == b"\1" else 12], "little")
-        if not sniff(head) or length > _LONGEST_HEADER:  # numpy would make room for whatever length is claimed
-            raise PicksError("it is not a table of cryoSPARC", where=path, fix=_EXAMPLE)
-        table = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=_LONGEST_HEADER)
-    except OSError as error:
-        raise PicksError(f"it can't be read ({error.strerror or error})", where=path) from error
-    except (*_BROKEN, tokenize.TokenError) as error:
-        said = str(error).split("\n")[0][:80]
-        raise PicksError(f"it is no numpy file that can be read ({said})", where=path, fix=_EXAMPLE) from error
-    if table.ndim != 1 or table.dtype.names is None:
-        raise PicksError("it is not a table", where=path, fix=_EXAMPLE)
-    return np.array(table)
-
-
-def _numbers(table: NDArray[Any], field: str, shape: tuple[int, ...], path: Path) -> NDArray[np.float64]:
-    """The numbers of a field, checked to be real ones and of this shape."""
-    values = table[field]
-    if values.shape != shape or values.dtype.kind not in "biuf":
-        raise PicksError(f"{field} is not what cryoSPARC writes ({values.dtype})", where=path, fix=_EXAMPLE)
-    return np.asarray(values, dtype=np.float64)
-
-
-def _text(value: object) -> str:
-    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _identifier(text: str) -> int:

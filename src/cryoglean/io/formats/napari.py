@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cryoglean.io.format_facts import FormatFacts
-from cryoglean.io.picks_file import coordinate_texts, number_texts, text_columns
+from cryoglean.io.picks_file import OWN_COLUMNS, coordinate_texts, number_texts, text_columns
 from cryoglean.io.tables import header_of, read_table, write_table
 from cryoglean.picks import Picks
 
@@ -44,4 +44,4 @@ def write(picks: Picks, path: Path) -> None:
     for name, values in (("score", picks.score), ("diameter", picks.diameter_pixels)):
         if values is not None:
             columns[name] = number_texts(values)
-    write_table({**columns, **text_columns(picks, columns)}, path)
+    write_table({**columns, **text_columns(picks, (*columns, *OWN_COLUMNS))}, path)

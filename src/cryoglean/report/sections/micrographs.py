@@ -15,7 +15,7 @@ def section(results: Results) -> Section | None:
     judged = results.validation
     if judged is None:
         return None
-    marked, plain = picture_verdicts(judged, results.dataset.pixel_size_angstrom, "micrograph")
+    marked, plain = picture_verdicts(judged, results.dataset.shown_pixel_size, "micrograph")
     if not marked:
         return None
     words = (

@@ -40,8 +40,13 @@ def _learnt(results: Results) -> str:
     strategy = results.summary.get("strategy", results.setting("strategy"))
     return (
         f"Learnt from {_learnt_from(results)}, with the strategy “{strategy}”. "
-        f"A particle is {results.dataset.diameter_angstrom:.0f} Å across, and particles are {contrast}.{time}"
+        f"A particle is {_across(results)} across, and particles are {contrast}.{time}"
     )
+
+
+def _across(results: Results) -> str:
+    unit = "Å" if results.dataset.unit == "angstrom" else "pixels"
+    return f"{results.dataset.diameter_angstrom:.0f} {unit}"
 
 
 def _learnt_from(results: Results) -> str:

@@ -21,7 +21,7 @@ def section(results: Results) -> Section | None:
     curve = picture_precision_recall(judged, "test_precision_recall")
     if curve is not None:
         blocks.append(curve)
-    marked, _ = picture_verdicts(judged, results.dataset.pixel_size_angstrom, "test")
+    marked, _ = picture_verdicts(judged, results.dataset.shown_pixel_size, "test")
     if marked:
         blocks.append(Gallery(marked))
     blocks.append(fold_if_long(_table(judged)))
