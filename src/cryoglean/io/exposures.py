@@ -32,7 +32,7 @@ def with_exposures(picks: Picks, path: Path) -> Picks:
     """
     table = read_cs_table(path)
     fields = table.dtype.names or ()
-    if "uid" not in fields or _PATH not in fields:
+    if "uid" not in fields or _PATH not in fields or table["uid"].dtype.kind not in "iu":
         raise PicksError(
             f"it lacks uid or {_PATH}", where=path, fix="Give the exposures.cs of the job with micrographs."
         )
