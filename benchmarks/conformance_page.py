@@ -113,7 +113,7 @@ one line, within {found["limit_seconds"]:g} CPU-second and {found["limit_mb"]} M
 is a finding and not the end. Memory is the largest of that process, interpreter and imports ({found["base_mb"]:.0f} MB) included.
 
 {markdown(head, table)}"""
-    return f"{text}\n\nEarlier runs (other seeds) found these, which were mended, each with a test:\n\n{MENDED}"
+    return f"{text}\n\nEarlier runs (seeds 1 and 2, 15,000 inputs a reader) found these, which were mended, each with a test:\n\n{MENDED}"
 
 
 def short(reference: str) -> str:
