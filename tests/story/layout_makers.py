@@ -122,7 +122,7 @@ def make_relion(micrographs: Path, labels: Picks, folder: Path) -> Made:
     picks = Picks(labels.micrograph, labels.xy, extra={"micrograph_path": paths}, micrographs=labels.micrographs)
     for job in ("Extract/job007", "Select/job010", "Select/job012"):
         (folder / job).mkdir(parents=True)
-        write_picks(picks if job == "Select/job010" else Picks(picks.micrograph, picks.xy + 9, extra=picks.extra),
+        write_picks(picks if job == "Select/job010" else Picks(picks.micrograph, picks.xy + 3, extra=picks.extra),
                     folder / job / "particles.star")  # fmt: skip
     (folder / "Select/job012/RELION_JOB_EXIT_FAILURE").touch()
     (folder / "default_pipeline.star").write_text("data_pipeline_general\n\n_rlnPipeLineJobCounter 13\n")
