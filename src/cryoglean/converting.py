@@ -13,7 +13,7 @@ from cryoglean.io.format_facts import FormatFacts
 from cryoglean.io.pick_cards import card_to_write, facts_of
 from cryoglean.io.picks import format_of, read_picks, write_picks
 from cryoglean.io.picks_file import OWN_COLUMNS
-from cryoglean.io.rows import Shapes, Surroundings
+from cryoglean.io.rows import Shapes, Surroundings, flipped_micrographs
 from cryoglean.picks import Picks
 
 _FEW = 20
@@ -93,9 +93,10 @@ def convert_picks(source: Path, target: Path, around: Surroundings, wish: Wish =
     if wish.exposures is not None:
         picks = with_exposures(picks, wish.exposures)
     write_picks(picks, target, to_format, micrographs=around.paths, flip_y=wish.flip_y_out, box_pixels=wish.box_pixels)
+    read, written = Surroundings(around.paths, wish.flip_y), Surroundings(around.paths, wish.flip_y_out)
     turned = (
-        _count_turned(picks, before, Surroundings(around.paths, wish.flip_y)),
-        _count_turned(picks, after, Surroundings(around.paths, wish.flip_y_out)),
+        len(flipped_micrographs(picks, before, read, source, is_written=False)),
+        len(flipped_micrographs(picks, after, written, target, is_written=True)),
     )
     left_out, doubts = _left_out(picks, after, to_format), _doubts(picks, Shapes(around.paths or {}))
     return Conversion(picks, from_format, to_format, turned, left_out, doubts)
@@ -111,10 +112,6 @@ def _check_all_there(picks: Picks, facts: FormatFacts, around: Surroundings, tar
             f"{missing[0]} for one: which way their y counts isn't known",
             where=target, fix="Give all micrographs, or say --flip-y or --no-flip-y.",
         )  # fmt: skip
-
-
-def _count_turned(picks: Picks, facts: FormatFacts, around: Surroundings) -> int:
-    return sum(around.is_flipped(name, facts) for name in np.unique(picks.micrograph).tolist())
 
 
 def _left_out(picks: Picks, facts: FormatFacts, to_format: str) -> tuple[str, ...]:

@@ -102,6 +102,14 @@ def test_coco_of_pictures_made_of_mrc_is_asked_about(capsys: pytest.CaptureFixtu
     np.testing.assert_array_equal(read_picks("back.csv").xy[:, 1], ROWS - 1 - np.array([20.25, 5]))
 
 
+def test_coco_that_names_the_mrc_itself_is_not_asked_about() -> None:
+    assert convert("labels.csv", "of_mrc.json", "--to", "coco", "--micrographs", "mrc", "--box-pixels", "12") == 0
+    assert '"file_name": "a_1.mrc"' in Path("of_mrc.json").read_text()
+
+    assert convert("of_mrc.json", "back.csv", "--micrographs", "mrc") == 0
+    np.testing.assert_array_equal(read_picks("back.csv").xy, [[10, 20.25], [70.5, 5]])
+
+
 def test_binned_and_upside_down_is_scaled_first() -> None:
     """Y of a binned picture is turned over at the height of the micrograph."""
     Path("binned.csv").write_text("micrograph,x,y,diameter\na_1,5,2,6\n")

@@ -104,7 +104,7 @@ def write_picks(
     """
     path = Path(path)
     card = card_named(format) if format else card_to_write(path)
-    picks = turn_rows(picks, card.FACTS, Surroundings(micrographs, flip_y), path)
+    picks = turn_rows(picks, card.FACTS, Surroundings(micrographs, flip_y), path, is_written=True)
     if box_pixels is not None:
         sides = np.full(len(picks), float(box_pixels))
         picks = replace(picks, extra={**picks.extra, BOX_WIDTH: sides, BOX_HEIGHT: sides})

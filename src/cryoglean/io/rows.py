@@ -63,8 +63,14 @@ class Surroundings:
     paths: Mapping[str, Path] | None = None
     flip_y: bool | None = None
 
-    def is_flipped(self, name: str, facts: FormatFacts, where: Path | str = "") -> bool:
+    def is_flipped(self, name: str, facts: FormatFacts, where: Path | str = "", written: str = "") -> bool:
         """Whether y of a micrograph counts from its last stored row in a file of this format.
+
+        Args:
+            name: the micrograph's.
+            facts: of the format.
+            where: the file of picks, for messages.
+            written: the name of the picture that stands in the file; empty: none does.
 
         Raises:
             PicksError: nobody can know.
@@ -80,6 +86,8 @@ class Surroundings:
         if path is None or path.name.lower().endswith(_PICTURES):
             return False  # picks of micrographs that aren't there are left out by whoever brings both together
         if facts.y_axis == "unsaid_for_mrc":
+            if written and not written.lower().endswith(_PICTURES):
+                return False  # the file speaks of the MRC itself
             raise PicksError(
                 f"it doesn't say whether the pictures it speaks of were turned over when they were made of {path.name}",
                 where=where, fix="Say --flip-y or --no-flip-y, as in `cryoglean train`; CryoPPP's are flipped.",
@@ -87,7 +95,34 @@ class Surroundings:
         return True
 
 
-def turn_rows(picks: Picks, facts: FormatFacts, around: Surroundings, where: Path) -> Picks:
+def flipped_micrographs(
+    picks: Picks, facts: FormatFacts, around: Surroundings, where: Path, *, is_written: bool
+) -> set[str]:
+    """The micrographs of picks whose y counts from the last stored row in the file.
+
+    Args:
+        picks: those in the file.
+        facts: of its format.
+        around: the micrographs, and what the user said.
+        where: the file, for messages.
+        is_written: whether the file is being written: it will name the micrographs by their own files.
+
+    Raises:
+        PicksError: nobody can know.
+    """
+    if facts.y_axis == "stored" and not around.flip_y:
+        return set()
+    names = picks.micrograph.tolist()
+    kept = picks.extra.get("micrograph_path")
+    written = {} if kept is None else dict(zip(names, map(str, kept.tolist()), strict=True))
+    if is_written:
+        written = {name: path.name for name, path in (around.paths or {}).items()}
+    return {name for name in set(names) if around.is_flipped(name, facts, where, written.get(name, ""))}
+
+
+def turn_rows(
+    picks: Picks, facts: FormatFacts, around: Surroundings, where: Path, *, is_written: bool = False
+) -> Picks:
     """Turn y from a file's convention to stored rows, or back: it is the same step.
 
     Args:
@@ -95,14 +130,12 @@ def turn_rows(picks: Picks, facts: FormatFacts, around: Surroundings, where: Pat
         facts: of the file's format.
         around: the micrographs, and what the user said.
         where: the file of picks, for messages.
+        is_written: whether the file is being written.
 
     Raises:
         PicksError: the convention can't be known, or the height of a micrograph is needed and not known.
     """
-    if facts.y_axis == "stored" and not around.flip_y:
-        return picks
-    with_picks = set(picks.micrograph.tolist())
-    turned = {name for name in with_picks if around.is_flipped(name, facts, where)}
+    turned = flipped_micrographs(picks, facts, around, where, is_written=is_written)
     if not turned:
         return picks
     shapes = Shapes(around.paths or {})

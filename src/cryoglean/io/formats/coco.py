@@ -49,7 +49,8 @@ def read(path: Path) -> Picks:
     content = read_json(path, _EXAMPLE)
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         raise PicksError("it has no list of images", where=path, fix=_EXAMPLE)
-    names = dict(_image(entry, path) for entry in content["images"])
+    files = dict(_image(entry, path) for entry in content["images"])
+    names = {key: micrograph_name(file) for key, file in files.items()}
     annotations = content.get("annotations", [])
     if not isinstance(annotations, list):
         raise PicksError("its annotations are no list", where=path, fix=_EXAMPLE)
@@ -59,14 +60,18 @@ def read(path: Path) -> Picks:
     unlabelled -= {name for name, _, _ in boxes}
     table = np.array([box for _, box, _ in boxes], dtype=np.float64).reshape(-1, 4)
     looked_at = tuple(dict.fromkeys(name for name in names.values() if name not in unlabelled))
+    by_name = {names[key]: file for key, file in files.items()}
     with telling_file(path):
         picks = Picks(np.array([name for name, _, _ in boxes], dtype=np.str_), table[:, :2] + table[:, 2:] / 2)
         sides = table[:, 2:]
+        written = np.array([by_name[name] for name in picks.micrograph.tolist()], dtype=np.str_)
         has_diameters = len(table) > 0 and bool((sides[:, 0] == sides[:, 1]).all() and (sides > 0).all())
         return Picks(
             picks.micrograph, picks.xy,
             optional_column([score for _, _, score in boxes]) if boxes else np.empty(0),
-            sides[:, 0] if has_diameters else None, with_boxes(picks, sides), looked_at,
+            sides[:, 0] if has_diameters else None,
+            {**with_boxes(picks, sides), "micrograph_path": written},
+            looked_at,
         )  # fmt: skip
 
 
@@ -126,7 +131,7 @@ def _image(entry: Any, path: Path) -> tuple[Any, str]:
     key = entry.get("id") if isinstance(entry, dict) else None
     if not isinstance(file_name, str) or not micrograph_name(file_name) or not isinstance(key, int | str):
         raise PicksError(f"'{str(entry)[:40]}' is no image with an id and a file_name", where=path, fix=_EXAMPLE)
-    return key, micrograph_name(file_name)
+    return key, file_name
 
 
 def _annotation(
