@@ -64,8 +64,8 @@ def round_trips(found: Row) -> str:
     head = ["format", "largest error (px)", "stated (px)", "comes back", "is lost", "files", "KiB"]
     return f"""## Real labels there and back
 
-`benchmarks/round_trips.py`: the {found["picks"]} labels of {found["micrographs"]} micrographs of β-galactosidase (EMPIAR-10017), with a
-score, a diameter, a further column and a micrograph without particles added, written in each format and read again.
+`benchmarks/round_trips.py`: the {found["picks"]:,} labels of {found["micrographs"] - 1} micrographs of β-galactosidase (EMPIAR-10017) and
+one micrograph without any, with a score, a diameter and a further column (`extra`), written in each format and read again.
 
 {markdown(head, table)}"""
 

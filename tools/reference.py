@@ -24,6 +24,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "<!-- Written by `make reference` (tools/reference.py); edit the docstrings instead. -->"
 _KIND_TITLES = {
     "strategies": "Strategies", "formats": "Formats of picks", "images": "Formats of micrographs",
+    "layouts": "Data sets as folders",
     "models": "Models", "losses": "Losses", "sections": "Sections of the report",
     "checks": "Checks of the doctor",
 }  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cryoglean.dataset import LabelFiles, ParticleSize
-from cryoglean.doctor.diagnosis import diagnose_training
+from cryoglean.doctor.diagnosis import check_turned_labels, diagnose_training
 from cryoglean.errors import SettingsError
 from cryoglean.evaluate.score import Evaluation, Rules, evaluate_picks
 from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
@@ -30,7 +30,7 @@ PathLike = str | Path
 def train(
     micrographs: PathLike | Sequence[PathLike],
     labels: PathLike | LabelFiles | None,
-    size: float | ParticleSize,
+    size: float | ParticleSize | None,
     out: PathLike,
     *,
     effort: str = "standard",
@@ -39,9 +39,12 @@ def train(
     """Learn to pick from a few labelled micrographs.
 
     Args:
-        micrographs: files, folders, globs or a STAR file; or one file of positive and unlabelled patches (.npz, .pt).
-        labels: a file of labels, or files for training, validation and test; None where patches are given.
-        size: the particle's diameter in angstrom, or that and the pixel size; patches need both.
+        micrographs: files, folders, globs or a STAR file; or, without labels, the folder of a data set, or one file of
+            positive and unlabelled patches (.npz, .pt).
+        labels: a file of labels, or files for training, validation and test; None where a data set's folder or patches
+            are given.
+        size: the particle's diameter in angstrom, or that and the pixel size; patches need both. None takes the
+            diameter from the labels in a data set's folder.
         out: the run folder to make; a run of the same data and settings in it is continued.
         effort: `quick`, `standard` or `thorough`; or another preset, such as `fixmatch_pu`, which patches need.
         settings: single settings, such as `["seed=1", "learn.steps=200"]`; patches need `loss.prior`.
@@ -55,13 +58,15 @@ def train(
     chosen = choose_settings(effort, assignments=settings)
     check_cards(chosen)
     given, run = _listed(micrographs), Run(Path(out))
-    particle = size if isinstance(size, ParticleSize) else ParticleSize(float(size))
+    particle = size if isinstance(size, ParticleSize) else ParticleSize(None if size is None else float(size))
     if (file := find_patches_file(given)) is not None:
         if labels is not None:
             raise SettingsError("they are for micrographs", where="labels", fix=f"{file} needs none; give None.")
         dataset, patches = gather_patches(file, particle)
         return train_from_patches(dataset, patches, chosen, run, resumes=True)
-    dataset, _ = gather_dataset(given, particle, _label_files(labels))
+    files = labels if isinstance(labels, LabelFiles) or labels is None else LabelFiles(Path(labels))
+    dataset, _ = gather_dataset(given, particle, files)
+    check_turned_labels(dataset, chosen)
     train_dataset(dataset, chosen, run, resumes=True)
     diagnose_training(run)
     return run
@@ -144,15 +149,6 @@ def report(run: Run | PathLike) -> Path:
         RunError: the run is not finished.
     """
     return make_report(run if isinstance(run, Run) else Run(Path(run)))
-
-
-def _label_files(labels: PathLike | LabelFiles | None) -> LabelFiles:
-    if labels is None:
-        raise SettingsError(
-            "there are none", where="labels",
-            fix="Give the labels of a few micrographs; only a file of patches (.npz, .pt) needs none.",
-        )  # fmt: skip
-    return labels if isinstance(labels, LabelFiles) else LabelFiles(Path(labels))
 
 
 def _listed(micrographs: PathLike | Sequence[PathLike]) -> list[PathLike]:

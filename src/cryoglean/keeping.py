@@ -47,7 +47,7 @@ def is_done(dataset: Dataset, settings: Settings, run: Run, *, resumes: bool) ->
             f"it was started with other patches: the content of {file} has changed since", where=run.folder,
             fix="Put the old file back, or give another --out.",
         )  # fmt: skip
-    same_data = replace(dataset, content_digest=started.content_digest).to_json() == started.to_json()
+    same_data = _without_source(replace(dataset, content_digest=started.content_digest)) == _without_source(started)
     same_labels = _are_same(started.labels, dataset.labels)
     if read_settings(run.settings_file) != settings or not same_data or not same_labels:
         raise RunError(
@@ -55,6 +55,11 @@ def is_done(dataset: Dataset, settings: Settings, run: Run, *, resumes: bool) ->
             fix="Resume with the same command, or give another --out.",
         )  # fmt: skip
     return run.is_finished
+
+
+def _without_source(dataset: Dataset) -> dict[str, Any]:
+    """What decides the training; how the data were brought together shows in micrographs, roles and labels."""
+    return replace(dataset, source=None).to_json()
 
 
 def set_up(dataset: Dataset, settings: Settings, run: Run, hardware: Hardware) -> None:

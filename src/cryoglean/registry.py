@@ -15,6 +15,7 @@ _FOLDERS = {
     "strategies": "cryoglean.strategies",
     "formats": "cryoglean.io.formats",
     "images": "cryoglean.io.images",
+    "layouts": "cryoglean.io.layouts",
     "models": "cryoglean.models",
     "losses": "cryoglean.losses",
     "sections": "cryoglean.report.sections",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from layout_makers import MAKERS
 from notes_data import make_notes_data
 from page_runner import ROOT, Runner
 from public_data import address_of, publish, serve
@@ -131,8 +132,19 @@ def need_sessions(folder: Path, _: Runner) -> None:
     shutil.copy(ROOT / "examples" / "Snakefile", folder)
 
 
+def need_data_sets(folder: Path, _: Runner) -> None:
+    """Data sets as folders, as docs/how-to/data-sets.md names them."""
+    labels = read_picks(folder / "labels.star")
+    for name, place in {
+        "cryoppp": "data/10017", "cryotransformer": "train_val_test_data", "notes": "cryotransformer",
+        "relion": "project", "cryosparc": "CS-project/J7",
+    }.items():  # fmt: skip
+        (folder / place).parent.mkdir(exist_ok=True)
+        MAKERS[name](folder / "MICROGRAPHS", labels, folder / place)
+
+
 NEEDS: dict[str, Callable[[Path, Runner], None]] = {
     "run": need_run, "picks": need_picks, "patches": need_patches, "relion-project": need_relion_project,
-    "public-data": need_public_data,
     "notes-data": need_notes_data, "exposures": need_exposures, "sessions": need_sessions,
+    "public-data": need_public_data, "data-sets": need_data_sets,
 }  # fmt: skip

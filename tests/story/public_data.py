@@ -70,7 +70,7 @@ def _pack(micrographs: Path, labels: Picks, archive: Path, *, is_lite: bool) -> 
     """An archive; y is counted as CryoPPP does: from the last row of the MRC up, which is the JPEG's first."""
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         for path in sorted(micrographs.glob("*.mrc")):
-            picture = _jpeg(path) if is_lite else path.read_bytes()
+            picture = picture_of(path) if is_lite else path.read_bytes()
             _add(tar, f"10017/micrographs/{path.stem}{'.jpg' if is_lite else '.mrc'}", picture)
         for name in labels.micrographs:
             rows = read_micrograph(micrographs / f"{name}.mrc").shape[0]
@@ -79,7 +79,8 @@ def _pack(micrographs: Path, labels: Picks, archive: Path, *, is_lite: bool) -> 
             _add(tar, f"10017/ground_truth/particle_coordinates/{name}.csv", text)
 
 
-def _jpeg(path: Path) -> bytes:
+def picture_of(path: Path) -> bytes:
+    """A JPEG of an MRC file as CryoPPP_Lite has it: turned over."""
     pixels = read_micrograph(path).pixels[::-1]
     low, high = np.percentile(pixels, (1, 99))
     content = io.BytesIO()

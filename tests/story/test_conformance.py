@@ -332,3 +332,13 @@ def test_the_page_on_conformance_has_what_is_read_today() -> None:
 
     assert [row for row in rows if "DIFFERS" in row["verdict"]] == []
     assert rows == json.loads((script.RESULTS / "conformance.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.skipif(not (DATA / "bgal_10017").exists(), reason="the real labels are not there")
+def test_real_labels_come_back_from_every_format() -> None:
+    """No coordinate is off by more, and no column is lost but those, that the format's card says."""
+    found = load_benchmark("round_trips").results(DATA / "bgal_10017")
+
+    for row in found["formats"]:
+        assert row["largest_error_pixels"] <= row["stated_pixels"], row
+        assert row["kept"] == row["stated_kept"], row

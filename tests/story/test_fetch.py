@@ -43,10 +43,11 @@ def test_the_printed_command_trains_on_what_was_fetched(
 
     assert run(words) == 0
 
-    numbers = {"PIXEL": angstrom, "DIAMETER": DIAMETER_PIXELS * angstrom, "RUN": tmp_path / "run"}
-    train = next_words(capsys.readouterr().out, **numbers)
-    assert float(train[train.index("--diameter-angstrom") + 1]) == pytest.approx(DIAMETER_PIXELS * angstrom, abs=0.5)
+    train = next_words(capsys.readouterr().out, PIXEL=angstrom, RUN=tmp_path / "run")
+    assert train[:2] == ["train", str(tmp_path / "a blank" / "10017")]
     assert run([*train, *FAST, "--set", "learn.steps=2"]) == 0
+    known = Run(tmp_path / "run").read_json(Run(tmp_path / "run").dataset_file)
+    assert known["diameter_angstrom"] == pytest.approx(DIAMETER_PIXELS * angstrom, abs=0.01)
     learned, truth = read_picks(Run(tmp_path / "run").labels_file), read_picks(easy_data / "labels.csv")
     assert set(learned.micrographs) == set(truth.micrographs)
     rows = 384

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
 
-from cryoglean.dataset import LabelFiles, ParticleSize
+from cryoglean.dataset import ParticleSize, label_files
 from cryoglean.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Patient:
     """Whether --picks holds every particle of its micrographs."""
     settings: Path | None = None
     """A settings file that is to be trained with."""
+    flip_y: bool | None = None
+    """y of the labels counts from the last stored row; by default as their format has it."""
 
     def is_run(self, what: Sequence[str]) -> bool:
         """Whether a run is asked about, and not micrographs.
@@ -49,20 +51,27 @@ class Patient:
         Raises:
             SettingsError: options for micrographs come with a run, or micrographs without --picks.
         """
+        from cryoglean.io.folder_datasets import layouts_of
+
         if self.picks is not None:
             return False
-        names = ("diameter_angstrom", "pixel_size_angstrom", "validation", "test", "labels", "settings")
+        is_run = len(what) == 1 and (Path(what[0]) / "settings.yaml").exists()
+        if len(what) == 1 and not is_run and layouts_of(Path(what[0])):
+            return False
+        names = ("diameter_angstrom", "pixel_size_angstrom", "validation", "test", "labels", "settings", "flip_y")
         given = next((name for name in names if getattr(self, name) is not None), None)
         if given is None:
             return True
-        if len(what) == 1 and (Path(what[0]) / "settings.yaml").exists():
+        if is_run:
             raise SettingsError(
                 "it is for micrographs, and a run knows its own",
                 where=f"--{given.replace('_', '-')}",
                 fix="Leave it out.",
             )
         raise SettingsError(
-            "it is needed", where="--picks", fix="Give the labels; without them only a run can be examined."
+            "it is needed",
+            where="--picks",
+            fix="Give the labels; without them only a run or a data set's folder can be examined.",
         )
 
 
@@ -78,7 +87,8 @@ def doctor_command(
     """Find why picking fails: in a training, or in micrographs and labels before one. Exit code 3: something was found.
 
     Args:
-        what: the folder of a training; or micrographs, with --picks and --diameter-angstrom.
+        what: the folder of a training; or micrographs, with --picks and --diameter-angstrom; or the folder of a data
+            set (see `cryoglean list layouts`).
         patient: what is known about the micrographs.
         fix: a YAML file to write: complete settings that mend what was found, with a comment at each changed line.
         fix_picks: a file of labels to write, moved to where the particles are, if they are elsewhere.
@@ -142,16 +152,15 @@ def _ask_run(what: Sequence[str], tell: Tell) -> _Asked:
 
 
 def _ask_data(what: Sequence[str], patient: Patient, tell: Tell) -> _Asked:
+    from cryoglean.cli.train import say_source
     from cryoglean.doctor.diagnosis import diagnose_data
     from cryoglean.gather import gather_dataset
     from cryoglean.settings import choose_settings
 
-    if patient.diameter_angstrom is None or patient.picks is None:
-        raise SettingsError(
-            "it is needed", where="--diameter-angstrom", fix="Give the particle's diameter in angstrom."
-        )
     size = ParticleSize(patient.diameter_angstrom, patient.pixel_size_angstrom)
-    dataset, _ = gather_dataset(what, size, LabelFiles(patient.picks, patient.validation, patient.test))
+    files = label_files(patient.picks, patient.validation, patient.test)
+    dataset, missing = gather_dataset(what, size, files, flip_y=patient.flip_y)
+    say_source(dataset, missing)
     fixed = {} if patient.labels is None else {"labels": {"kind": patient.labels}}
     settings = choose_settings(file=patient.settings, fixed=fixed)
     return _Asked(dataset, settings, *diagnose_data(dataset, settings, tell))

@@ -184,21 +184,21 @@ def next_command(data_set: DataSet) -> str:
     """What to type now: train where there are labels, else pick with the general network.
 
     Where the files do not say how large a pixel or a particle is, the words PIXEL and DIAMETER stand for the numbers.
+    The folder of a data set with labels is taken as it is; the labels say the diameter.
     """
     pixels, in_header = _diameter_pixels(data_set), _pixel_size_in_header(data_set)
     angstrom = in_header or data_set.pixel_size_angstrom
-    size = ["--diameter-angstrom", f"{pixels * angstrom:.0f}" if pixels and angstrom else "DIAMETER"]
+    size = [] if pixels else ["--diameter-angstrom", "DIAMETER"]
     if in_header is None:
         size += ["--pixel-size-angstrom", f"{angstrom:g}" if angstrom else "PIXEL"]
     if data_set.labels is None:
         words = ["pick", "general", str(data_set.micrographs), *size, "--out", "picks.star"]
     else:
-        words = ["train", str(data_set.micrographs), "--picks", str(data_set.labels), *size, "--out", "RUN"]
+        words = ["train", str(data_set.micrographs.parent), *size, "--out", "RUN"]
     command = shlex.join(["cryoglean", *words])
     if "PIXEL" not in words and "DIAMETER" not in words:
         return command
-    across = f"; the particles are {pixels:.0f} pixels across" if pixels and not angstrom else ""
-    return f"{command} (put numbers in angstrom for the words{across})"
+    return f"{command} (put numbers in angstrom for the words)"
 
 
 def _diameter_pixels(data_set: DataSet) -> float | None:

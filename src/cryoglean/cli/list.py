@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["strategies", "formats", "models", "losses", "checks", "presets", "molecules", "definitions", "settings"]
+Kind = Literal[
+    "strategies", "formats", "layouts", "models", "losses", "checks", "presets", "molecules", "definitions", "settings"
+]  # fmt: skip
 
 
 def list_command(kind: Kind, *, json: bool = False) -> int:

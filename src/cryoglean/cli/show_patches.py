@@ -77,14 +77,15 @@ class PatchesWish:
 
     def _cut(self, files: Sequence[str]) -> tuple[Patches, int]:
         """Patches around the picks and anywhere, one micrograph in memory at a time, and how many were left out."""
-        from cryoglean.io.folders import match_labels
-        from cryoglean.io.micrographs import find_micrographs
+        from cryoglean.io.folders import match_labels, with_names_of_files
+        from cryoglean.io.micrographs import find_micrographs, micrographs_by_name
         from cryoglean.io.picks import read_picks
 
         picks, size = self._check()
         paths = find_micrographs(files)
         table = read_picks(picks)
         table = table if self.threshold is None else table.above(self.threshold)
+        table = with_names_of_files(table, micrographs_by_name(paths))
         table = table.of(match_labels(paths, table).labelled)
         if not len(table):
             raise LabelsError("no particle is on the micrographs given", where=picks)
@@ -117,7 +118,7 @@ def _cut_all(
     from cryoglean.io.patches import Patches
     from cryoglean.prepare.patches import cut_patches
 
-    preparation = _preparation(size.diameter_angstrom, is_dark=is_dark)
+    preparation = _preparation(size.diameter(), is_dark=is_dark)
     side = round(_SIDE_DIAMETERS * preparation.particle_pixels)
     generator = np.random.default_rng(seed)
     wanted = -(-max(len(table), _FEWEST_UNLABELLED) // len(paths))

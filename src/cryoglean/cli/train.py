@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
-from cryoglean.dataset import LabelFiles, ParticleSize
+from cryoglean.dataset import Dataset, LabelFiles, ParticleSize, label_files
 from cryoglean.errors import SettingsError
 from cryoglean.finding import Finding
 from cryoglean.registry import check_cards
@@ -23,17 +24,19 @@ from cryoglean.settings import choose_settings as resolve_choice
 class Data:
     """What is known about the data."""
 
-    diameter_angstrom: float
-    """Diameter of the particle in angstrom."""
+    diameter_angstrom: float | None = None
+    """Diameter of the particle in angstrom; only labels in a data set's folder may say it instead."""
     picks: Path | None = None
     """Labels: every particle of the micrographs named in it, or some (--labels sparse). CSV, STAR or JSON. Needed
-    unless a file of patches is given."""
+    unless a file of patches is given, or a data set's folder."""
     pixel_size_angstrom: float | None = None
     """Pixel size in angstrom; by default that of the header."""
     validation: Path | None = None
     """Labels of micrographs that are held out to choose the threshold; by default some of --picks are."""
     test: Path | None = None
     """Labels of micrographs that must never be looked at."""
+    flip_y: bool | None = None
+    """y of the labels counts from the last stored row; by default as their format has it."""
 
     @property
     def size(self) -> ParticleSize:
@@ -41,18 +44,13 @@ class Data:
         return ParticleSize(self.diameter_angstrom, self.pixel_size_angstrom)
 
     @property
-    def files(self) -> LabelFiles:
-        """The files of labels.
+    def files(self) -> LabelFiles | None:
+        """The files of labels; None where the folder of a data set has to say which they are.
 
         Raises:
-            SettingsError: there are none.
+            SettingsError: there are others, but none to learn from.
         """
-        if self.picks is None:
-            raise SettingsError(
-                "--picks requires a file of labels",
-                fix="Give the labels of a few micrographs; without them only a file of patches (.npz, .pt) will do.",
-            )  # fmt: skip
-        return LabelFiles(self.picks, self.validation, self.test)
+        return label_files(self.picks, self.validation, self.test)
 
     def check_patches(self, file: Path) -> None:
         """Refuse options that are for micrographs where a file of patches is given.
@@ -60,9 +58,10 @@ class Data:
         Raises:
             SettingsError: naming the option.
         """
-        for option in ("picks", "validation", "test"):
+        for option in ("picks", "validation", "test", "flip_y"):
             if getattr(self, option) is not None:
-                raise SettingsError("it is for micrographs", where=f"--{option}", fix=f"{file} needs no labels.")
+                name = f"--{option.replace('_', '-')}"
+                raise SettingsError("it is for micrographs", where=name, fix=f"{file} needs no labels.")
 
 
 @Parameter(name="*")
@@ -96,7 +95,7 @@ class Choice:
 
 def train_command(
     *micrographs: str,
-    data: Data,
+    data: Data = Data(),
     out: Path,
     choice: Choice = Choice(),
     resume: bool = False,
@@ -106,8 +105,9 @@ def train_command(
     """Learn to pick from a few labelled micrographs.
 
     Args:
-        micrographs: files, folders, quoted globs or a STAR file; those without labels are unlabelled. Or one file of
-            positive and unlabelled patches (.npz, .pt).
+        micrographs: files, folders, quoted globs or a STAR file; those without labels are unlabelled. Or, without
+            --picks, the folder of a data set (see `cryoglean list layouts`), or one file of positive and unlabelled
+            patches (.npz, .pt).
         data: what is known about the data.
         out: the run folder to make.
         choice: how to learn.
@@ -117,7 +117,7 @@ def train_command(
     """
     from cryoglean.cli.main import print_json
     from cryoglean.cli.progress import watching_training
-    from cryoglean.doctor.diagnosis import diagnose_training
+    from cryoglean.doctor.diagnosis import check_turned_labels, diagnose_training
     from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
     from cryoglean.patch_pipeline import train_from_patches
     from cryoglean.pipeline import train
@@ -131,8 +131,9 @@ def train_command(
         with watching_training(quiet=quiet or json) as tell:
             train_from_patches(learned, patches, settings, run, tell=tell, resumes=resume)
     else:
-        dataset, missing = gather_dataset(micrographs, data.size, data.files)
-        _say_missing(missing)
+        dataset, missing = gather_dataset(micrographs, data.size, data.files, flip_y=data.flip_y)
+        say_source(dataset, missing)
+        check_turned_labels(dataset, settings)
         with watching_training(quiet=quiet or json) as tell:
             train(dataset, settings, run, tell=tell, resumes=resume)
         say_diagnosis(run.folder, diagnose_training(run), is_quiet=quiet or json)
@@ -168,11 +169,22 @@ def say_diagnosis(folder: Path, findings: Sequence[Finding], *, is_quiet: bool) 
         console.print(f"more: cryoglean doctor {folder} --fix mended.yaml", markup=False, highlight=False)
 
 
-def _say_missing(missing: dict[Path, tuple[str, ...]]) -> None:
+def say_source(dataset: Dataset, missing: Mapping[Path, tuple[str, ...]]) -> None:
+    """What was chosen when micrographs and labels were brought together, on standard error."""
+    source, lines = dataset.source, []
+    if source is not None and source.layout:
+        counts = Counter[str](dataset.roles.values())
+        roles = ", ".join(f"{counts[role]} {said}" for role, said in _ROLES.items() if counts[role])
+        lines.append(f"data set ({source.layout}): {roles}; from {', '.join(source.files)}")
+    lines += [f"note: {note}" for note in source.notes] if source is not None else []
     for file, names in missing.items():
         some = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
-        text = f"note: {file}: {len(names)} labelled micrographs are not among those given: {some}"
-        Console(stderr=True, soft_wrap=True).print(text, markup=False, highlight=False)
+        lines.append(f"note: {file}: {len(names)} labelled micrographs are not among those given: {some}")
+    for line in lines:
+        Console(stderr=True, soft_wrap=True).print(line, markup=False, highlight=False)
+
+
+_ROLES = {"train": "labelled", "validation": "for validation", "test": "for test", "unlabelled": "unlabelled"}
 
 
 def say_summary(folder: Path, summary: dict[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cryoglean.dataset import Dataset
@@ -12,13 +14,16 @@ from cryoglean.doctor.looks import look_at
 from cryoglean.doctor.network import look_at_network
 from cryoglean.doctor.pictures import Pictures, show_findings
 from cryoglean.durable import write_arrays_atomically
-from cryoglean.errors import RunError
+from cryoglean.errors import LabelsError, RunError
 from cryoglean.finding import Finding
 from cryoglean.io.picks import read_picks
 from cryoglean.picking import load_picker
 from cryoglean.preparing import choose_strategy
 from cryoglean.run import Run
 from cryoglean.settings import Settings, read_settings
+
+_ENOUGH = 4
+"""Micrographs, those with the most labels, that say which way up labels are."""
 
 Tell = Callable[[str, int, int], None]
 """(micrograph, how many are done, how many there are)."""
@@ -40,6 +45,37 @@ def diagnose_data(
     looks = look_at(dataset, settings, tell=tell)
     findings = examine(Evidence(settings, dataset, choose_strategy(dataset, settings), looks))
     return findings, show_findings(looks, findings)
+
+
+def check_turned_labels(dataset: Dataset, settings: Settings) -> None:
+    """Look at a few micrographs if y of the labels was turned over because of their format; a few seconds.
+
+    Args:
+        dataset: as gathered.
+        settings: of the preparation.
+
+    Raises:
+        LabelsError: the labels lie on particles only if they are turned back.
+    """
+    source = dataset.source
+    if source is None or not source.y_turned or source.flip_y is not None:
+        return
+    counts = Counter(dataset.labels.micrograph.tolist())
+    names = [name for name, _ in counts.most_common(_ENOUGH)]
+    few = replace(
+        dataset, paths={name: dataset.paths[name] for name in names},
+        roles={name: dataset.roles[name] for name in names}, labels=dataset.labels.of(names),
+    )  # fmt: skip
+    evidence = Evidence(settings, few, choose_strategy(dataset, settings), look_at(few, settings))
+    for finding in examine(evidence, ["orientation"]):
+        if finding.labels == "flip_y":
+            found = finding.evidence
+            raise LabelsError(
+                "the labels are upside down: y was turned over, as their format has it, and they lie on particles only "
+                f"if it isn't (strength of the mean picture {found['strength_as_given']:.1f} turned, "
+                f"{found['strength_moved']:.1f} not turned, 1 is chance)",
+                where=source.files[-1], fix="Say --no-flip-y; or --flip-y, to turn y over all the same.",
+            )  # fmt: skip
 
 
 def diagnose_run(run: Run, tell: Tell | None = None) -> tuple[Finding, ...]:

@@ -41,6 +41,18 @@ def read_cs_table(path: Path) -> NDArray[Any]:
     return np.array(table)
 
 
+def fields_of(path: Path) -> frozenset[str]:
+    """The names of a table's fields, from its header alone; none of anything that is no such table."""
+    try:
+        with path.open("rb") as file:
+            if not is_table(file.read(256)):
+                return frozenset()
+        names = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=1_000_000).dtype.names
+    except (OSError, *_BROKEN, tokenize.TokenError):
+        return frozenset()
+    return frozenset(names or ())
+
+
 def text_of(value: object) -> str:
     """Text that a field holds, as bytes or as text."""
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from cryoglean.errors import LabelsError
 from cryoglean.io.micrographs import micrographs_by_name
 from cryoglean.picks import Picks
+
+_LEADING_NUMBER = re.compile(r"^\d{15,}_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,36 @@ def match_labels(paths: Sequence[Path], picks: Picks) -> LabelledPaths:
     )
 
 
+def with_names_of_files(picks: Picks, files: Collection[str]) -> Picks:
+    """Picks with the files' names in place of names that differ by cryoSPARC's leading number only.
+
+    Names are replaced only if none matches as it is, and no two of either side become the same without the number.
+
+    Args:
+        picks: labels.
+        files: names of the micrographs that there are.
+    """
+    if set(files) & set(picks.micrographs):
+        return picks
+    named = Counter(without_number(name) for name in files)
+    meant = Counter(without_number(name) for name in picks.micrographs)
+    found = {
+        without_number(name): name for name in files if named[without_number(name)] == 1 and meant[without_number(name)]
+    }
+    if not found or any(meant[name] > 1 for name in found):
+        return picks
+    known = {name: found.get(without_number(name), name) for name in picks.micrographs}
+    names = np.array([known[name] for name in picks.micrograph.tolist()], dtype=np.str_)
+    return replace(picks, micrograph=names, micrographs=tuple(known.values()))
+
+
+def without_number(name: str) -> str:
+    """A name without the about 21 digits that cryoSPARC puts before those of its micrographs."""
+    return _LEADING_NUMBER.sub("", name)
+
+
 def _advice(labelled: Iterable[str], files: Collection[str]) -> str:
     """What may be wrong with the names: cryoSPARC puts about 21 digits before those that it exports."""
-    if any(re.sub(r"^\d{15,}_", "", name) in files for name in labelled):
+    if any(without_number(name) in files for name in labelled):
         return "Take cryoSPARC's numbers off the names in the labels."
     return "Names must agree without folder and suffix; check that labels and micrographs belong together."

@@ -37,6 +37,11 @@ def find_micrographs(arguments: Sequence[str | Path]) -> list[Path]:
     return paths
 
 
+def holds_micrographs(folder: Path) -> bool:
+    """Whether a file in a folder is called like a micrograph; folders in it are not searched."""
+    return any(_is_picture(path) for path in folder.iterdir() if path.is_file())
+
+
 def micrographs_by_name(paths: Iterable[Path]) -> dict[str, Path]:
     """Each path under its micrograph's name, in the order given.
 

@@ -74,7 +74,7 @@ class Surroundings:
         if self.paths is None:
             raise PicksError(
                 "the file alone can't say whether y counts from the first or the last stored row of the micrographs",
-                where=where, fix="Give --micrographs, or say --flip-y or --no-flip-y (`cryoglean convert` takes them).",
+                where=where, fix="Give --micrographs, or say --flip-y or --no-flip-y, as in `cryoglean convert`.",
             )  # fmt: skip
         path = self.paths.get(name)
         if path is None or path.name.lower().endswith(_PICTURES):
@@ -82,7 +82,7 @@ class Surroundings:
         if facts.y_axis == "unsaid_for_mrc":
             raise PicksError(
                 f"it doesn't say whether the pictures it speaks of were turned over when they were made of {path.name}",
-                where=where, fix="Say --flip-y or --no-flip-y (`cryoglean convert` takes them); CryoPPP's are flipped.",
+                where=where, fix="Say --flip-y or --no-flip-y, as in `cryoglean train`; CryoPPP's are flipped.",
             )  # fmt: skip
         return True
 

@@ -20,7 +20,7 @@ from cryoglean.io.picks_file import (
     telling_file,
 )
 from cryoglean.io.star_lines import StarTable
-from cryoglean.io.star_tables import is_plain_value
+from cryoglean.io.star_tables import find_beside, is_plain_value, read_star_tables
 from cryoglean.micrograph import micrograph_name
 from cryoglean.picks import Picks
 
@@ -29,6 +29,7 @@ MICROGRAPH_PATH = "micrograph_path"
 
 X, Y, MICROGRAPH = "rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName"
 SCORE, DIAMETER = "rlnAutopickFigureOfMerit", "rlnDiameter"  # _rlnDiameter, in pixels, is CryoSegNet's
+INDEX = "rlnMicrographCoordinates"
 NUMBERS = (X, Y, SCORE, DIAMETER)
 GROUP, OPTICS = "rlnOpticsGroup", "optics."
 _TAG = re.compile(r"[A-Za-z][\w.-]*", flags=re.ASCII)
@@ -88,6 +89,33 @@ def picks_of_table(path: Path, table: StarTable, optics: StarTable, listed: list
             extra={tag: np.array(values, dtype=np.object_) for tag, values in kept.items()},
             micrographs=tuple(dict.fromkeys([*listed, *(names if len(places) else [])])),
         )
+
+
+def index_of(tables: dict[str, StarTable]) -> StarTable | None:
+    """RELION's table of micrographs and of the files with their coordinates, if there is one."""
+    return next((table for table in tables.values() if INDEX in table and MICROGRAPH in table), None)
+
+
+def picks_of_index(path: Path, index: StarTable) -> Picks:
+    """The picks in all files that an index lists.
+
+    Args:
+        path: of the index.
+        index: see `index_of`.
+
+    Raises:
+        PicksError: a file isn't there, or can't be used.
+    """
+    parts = []
+    for micrograph_path, coordinates in zip(index[MICROGRAPH], index[INDEX], strict=True):
+        file = find_beside(coordinates, path)
+        if file is None:
+            raise PicksError(f"it lists {coordinates}, which isn't there", where=path, fix="Run it from the project.")
+        tables = read_star_tables(file, numbers=NUMBERS)
+        for table in tables_with_coordinates(tables, file):
+            named = table | {MICROGRAPH: [micrograph_path] * len(table[X])}
+            parts.append(picks_of_table(file, named, tables.get("optics", {}), [micrograph_name(micrograph_path)]))
+    return Picks.concatenate(parts)
 
 
 def _numbers(path: Path, table: StarTable, tag: str) -> NDArray[np.float64]:

@@ -89,10 +89,13 @@ def find_beside(name: str, star_file: Path) -> Path | None:
     """The file that `name`, written in a STAR file, means: from here, from the STAR file's folder, or from a parent.
 
     RELION writes paths from the project's folder, which is where it runs and which holds the STAR file somewhere below.
+    From elsewhere, which may be another project with files of the same names, here comes last.
     """
     wanted = Path(name.replace("\\", "/"))
     here = star_file.absolute().parent
-    for folder in (Path(os.curdir), here, *here.parents):
+    around, current = [here, *here.parents], Path(os.curdir)
+    folders = [current, *around] if Path.cwd() in around else [*around, current]
+    for folder in folders:
         candidate = folder / wanted
         if candidate.is_file():
             return candidate

@@ -50,8 +50,7 @@ def test_the_labelled_ones_come_first_by_name_with_what_belongs_to_them(
     folder = tmp_path / "10017"
     assert capsys.readouterr().out.splitlines() == [
         f"2 micrographs, 2 of them labelled: {folder}/micrographs",
-        f"next: cryoglean train {folder}/micrographs --picks {folder}/ground_truth/particle_coordinates "
-        "--diameter-angstrom 30 --out RUN",
+        f"next: cryoglean train {folder} --out RUN",
     ]
 
 
@@ -239,8 +238,7 @@ def test_lite_has_its_own_archive_and_says_which_number_is_missing(
     assert fetch(packed, tmp_path, "--lite") == 0
 
     said = capsys.readouterr().out
-    assert "--diameter-angstrom DIAMETER --pixel-size-angstrom PIXEL" in said
-    assert "the particles are 8 pixels across" in said
+    assert f"train {tmp_path / '10017'} --pixel-size-angstrom PIXEL --out RUN" in said
     assert fetch(packed, tmp_path) == 1
     assert "the folder holds something else: CryoPPP_Lite, 10017, not CryoPPP, 10017" in capsys.readouterr().err
 

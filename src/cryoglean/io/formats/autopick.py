@@ -11,10 +11,13 @@ from cryoglean.io.format_facts import FormatFacts
 from cryoglean.io.picks_file import name_from_picks_file
 from cryoglean.io.star_picks import (
     DIAMETER,
+    INDEX,
     MICROGRAPH,
     MICROGRAPH_PATH,
     NUMBERS,
+    index_of,
     particle_table,
+    picks_of_index,
     picks_of_table,
     refuse_unreadable,
     tables_with_coordinates,
@@ -27,7 +30,6 @@ ORIGIN = "(0, 0) is the centre of the first stored pixel, x to the right, y down
 FACTS = FormatFacts(ending="_autopick.star", keeps=frozenset(("score", "extra", "empty")))
 INDEX_NAME = "autopick.star"
 
-_INDEX = "rlnMicrographCoordinates"
 _JOB = re.compile(r"^[A-Za-z0-9]+/job\d+/")
 
 
@@ -40,12 +42,15 @@ def sniff(head: bytes) -> bool:
 
 
 def read(path: Path) -> Picks:
-    """The picks of the micrograph that the file is named after.
+    """The picks of the micrograph that the file is named after, or of all that an index lists.
 
     Raises:
         PicksError: the file is not STAR, has no coordinates, or a number is none.
     """
     tables = read_star_tables(path, numbers=NUMBERS)
+    index = index_of(tables)
+    if index is not None:
+        return picks_of_index(path, index)
     listed = [name_from_picks_file(path)]
     found = tables_with_coordinates(tables, path)
     return Picks.concatenate(picks_of_table(path, table, tables.get("optics", {}), listed) for table in found)
@@ -118,7 +123,7 @@ def write_index(files: Mapping[str, Path], paths: Mapping[str, str], index: Path
     """
     table = {
         MICROGRAPH: [paths.get(name, f"{name}.mrc") for name in files],
-        _INDEX: [file.as_posix() for file in files.values()],
+        INDEX: [file.as_posix() for file in files.values()],
     }
     refuse_unreadable("coordinate_files", table, index)
     write_text_atomically(index, render_star_tables({"coordinate_files": table}))

@@ -16,20 +16,20 @@ import numpy as np
 from cryoglean.durable import write_file_atomically
 from cryoglean.errors import PicksError
 from cryoglean.io.format_facts import FormatFacts
-from cryoglean.io.star_lines import StarTable
 from cryoglean.io.star_picks import (
     GROUP,
     MICROGRAPH,
     NUMBERS,
     OPTICS,
-    X,
+    index_of,
     particle_table,
+    picks_of_index,
     picks_of_table,
     refuse_unreadable,
     tables_with_coordinates,
     written_path,
 )
-from cryoglean.io.star_tables import find_beside, read_star_tables, render_star_tables
+from cryoglean.io.star_tables import read_star_tables, render_star_tables
 from cryoglean.micrograph import micrograph_name
 from cryoglean.picks import Picks
 
@@ -38,7 +38,6 @@ ORIGIN = "(0, 0) is the centre of the first stored pixel, x to the right, y down
 FACTS = FormatFacts()
 
 _ROWS = 20_000  # written at a time
-_INDEX = "rlnMicrographCoordinates"
 
 
 def sniff(head: bytes) -> bool:
@@ -56,9 +55,9 @@ def read(path: Path) -> Picks:
         PicksError: the file is not STAR, has no coordinates, or a coordinate is no number.
     """
     tables = read_star_tables(path, numbers=NUMBERS)
-    index = next((table for table in tables.values() if _INDEX in table and MICROGRAPH in table), None)
+    index = index_of(tables)
     if index is not None:
-        return _read_index(path, index)
+        return picks_of_index(path, index)
     listed = [micrograph_name(name) for name in tables.get("micrographs", {}).get(MICROGRAPH, [])]
     found = tables_with_coordinates(tables, path)
     return Picks.concatenate(picks_of_table(path, table, tables.get("optics", {}), listed) for table in found)
@@ -127,19 +126,6 @@ def _write_rows(parts: Iterable[Picks], file: TextIO, path: Path, optics: Mappin
         refuse_unreadable("micrographs", listed, path)
         file.write("\n" + render_star_tables({"micrographs": listed}).split("\n", 2)[2])
     return count
-
-
-def _read_index(path: Path, index: StarTable) -> Picks:
-    parts = []
-    for micrograph_path, coordinates in zip(index[MICROGRAPH], index[_INDEX], strict=True):
-        file = find_beside(coordinates, path)
-        if file is None:
-            raise PicksError(f"it lists {coordinates}, which isn't there", where=path, fix="Run it from the project.")
-        tables = read_star_tables(file, numbers=NUMBERS)
-        for table in tables_with_coordinates(tables, file):
-            named = table | {MICROGRAPH: [micrograph_path] * len(table[X])}
-            parts.append(picks_of_table(file, named, tables.get("optics", {}), [micrograph_name(micrograph_path)]))
-    return Picks.concatenate(parts)
 
 
 def _optics_table(picks: Picks) -> dict[str, list[str]]:
