@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from cryoglean.engine.attempt import RETRIES, attempt
@@ -12,7 +12,7 @@ from cryoglean.engine.waiting import Waiting
 
 def run_tasks(
     tasks: Iterable[Task], function: Callable[[Any], Any], choice: EngineChoice, tell: Tell | None = None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Run every task and give its outcome as soon as it has ended.
 
     Tasks are read from the stream only when a worker is free, so that there may be very many. Leaving the iteration, by
@@ -37,7 +37,7 @@ def run_tasks(
     return spread(Waiting(tasks), function, choice, tell)
 
 
-def _run_here(waiting: Waiting, function: Callable[[Any], Any]) -> Iterator[Outcome]:
+def _run_here(waiting: Waiting, function: Callable[[Any], Any]) -> Generator[Outcome, None, None]:
     while (task := waiting.take()) is not None:
         yield from waiting.skipped()
         number, ended = 1, attempt(function, task.payload)

@@ -8,7 +8,7 @@ import statistics
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ _SECONDS_BETWEEN_RENEWALS = 30.0
 
 def spread(
     waiting: Waiting, function: Callable[[Any], Any], choice: EngineChoice, tell: Tell | None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """See `run_tasks`."""
     with open_workers(choice) as workers:
         yield from _Spreading(waiting, function, workers, tell or (lambda _: None)).outcomes()
@@ -62,7 +62,7 @@ class _Spreading:
         self._looked_at = self._seen_at = self._renewed_at = time.monotonic()
         self._look()
 
-    def outcomes(self) -> Iterator[Outcome]:
+    def outcomes(self) -> Generator[Outcome, None, None]:
         while True:
             self._fill()
             yield from self._waiting.skipped()

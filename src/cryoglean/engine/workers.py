@@ -77,7 +77,7 @@ def _start_processes(count: int) -> Any:
             "cls": Nanny,
             "options": {
                 **here, "nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL,
-                "env": {**ENVIRONMENT, **_device_of(number, devices)},
+                "preload": ["cryoglean.engine.deaf"], "env": {**ENVIRONMENT, **_device_of(number, devices)},
             },
         }
         for number in range(count)
