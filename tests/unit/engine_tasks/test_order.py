@@ -59,7 +59,7 @@ def test_a_task_held_back_before_the_failure_is_skipped_too(tmp_path: Path) -> N
     assert by_key(run_tasks(tasks, act, HERE))["next"].state == "skipped"
 
 
-def test_tasks_that_wait_for_nobody_or_for_each_other_are_told(tmp_path: Path) -> None:
+def test_tasks_that_wait_for_nobody_or_for_each_other_are_told() -> None:
     tasks = [Task("a", 0, after=("b",)), Task("b", 0, after=("a",)), Task("c", 0, after=("typo",)), Task("d", 0)]
 
     found = by_key(run_tasks(tasks, str, HERE))
