@@ -1,0 +1,1 @@
+"""Experiments: data sets x labelled ratios x seeds x lines."""
