@@ -217,11 +217,11 @@ def _counts(pairs: Pairs) -> tuple[NDArray[np.float64], NDArray[np.float64]] | N
     rows = (*pairs.line, *pairs.reference)
     tables = [{one["micrograph"]: one for one in row.get("per_micrograph") or ()} for row in rows]
     names = sorted(tables[0])
+    if not all(tables) or len(names) < 2:
+        return None
     for row, table in zip(rows, tables, strict=True):
         if sorted(table) != names or any(table[name]["truth"] != tables[0][name]["truth"] for name in names):
             _refuse(row)
-    if len(names) < 2:
-        return None
     shape = (2, len(pairs.seeds), len(names))
     hits = [[table[name]["true_positives"] for name in names] for table in tables]
     both = [[table[name]["picks"] + table[name]["truth"] for name in names] for table in tables]
