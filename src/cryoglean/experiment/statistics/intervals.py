@@ -11,7 +11,7 @@ from scipy import special, stats
 from cryoglean.experiment.statistics.grid import LEVEL, Interval
 
 FEWEST = 3
-"""Seeds below which no interval is given: of two, t has 1 degree of freedom, and reaches 13 standard errors each way."""
+"""Seeds below which no interval is given: of two, t has 1 degree of freedom and reaches 13 standard errors each way."""
 
 Values = NDArray[np.float64]
 

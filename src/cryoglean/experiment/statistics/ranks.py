@@ -91,7 +91,7 @@ def rank_lines(grid: Grid, measure: str = "f1", lines: Iterable[str] | None = No
     order = np.argsort(ranks, kind="stable")
     sorted_ranks, critical = ranks[order], critical_difference(*table.shape[::-1])
     ordered = tuple(names[index] for index in order)
-    groups = (ordered,)
+    groups: Groups = (ordered,)
     if p <= 1 - LEVEL:
         groups = _groups(ordered, lambda a, b: bool(sorted_ranks[b] - sorted_ranks[a] < critical))
     return Ranking(
