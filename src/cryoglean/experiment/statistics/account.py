@@ -9,12 +9,13 @@ from typing import Any
 from cryoglean.errors import SettingsError, did_you_mean
 from cryoglean.experiment.statistics.across import Across, across_data_sets
 from cryoglean.experiment.statistics.cost import CostPoint, cost_points
-from cryoglean.experiment.statistics.curves import Curve, Saving, label_savings, learning_curve
+from cryoglean.experiment.statistics.curves import Curve, learning_curve
 from cryoglean.experiment.statistics.differences import PairedDifference, paired_differences, rivals
 from cryoglean.experiment.statistics.gap import GapClosed, gap_closed
 from cryoglean.experiment.statistics.grid import MEASURES, ORACLE, SUPERVISED, Grid, Missing, Row
 from cryoglean.experiment.statistics.power import TARGET, SeedPower, seed_power
 from cryoglean.experiment.statistics.ranks import BlockGroups, Ranking, group_block, rank_lines
+from cryoglean.experiment.statistics.savings import Saving, label_savings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class Account:
     def sentences(self) -> tuple[str, ...]:
         """The main ones: what is missing, the ranking, the tests over data sets, and each difference."""
         missing = (f"{len(self.missing)} cells have no result; their pairs are left out.",) if self.missing else ()
-        found = (*self.across, *self.differences)
-        return (*missing, self.ranking.sentence, *(one.sentence for one in found))
+        over = (one.sentence for one in self.across)
+        return (*missing, self.ranking.sentence, *over, *(one.sentence for one in self.differences))
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values."""

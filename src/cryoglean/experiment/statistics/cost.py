@@ -52,7 +52,8 @@ class CostPoint:
     def sentence(self) -> str:
         """What can be said of it, in words."""
         name = MEASURES[self.measure]
-        said = f"{self.line}, {self.data} at ratio {self.ratio:g}: {name} {self.score:.3f} for {self.cpu_seconds:.0f} CPU-s"
+        where = f"{self.line}, {self.data} at ratio {self.ratio:g}"
+        said = f"{where}: {name} {self.score:.3f} for {self.cpu_seconds:.0f} CPU-seconds"
         front = "" if self.is_on_front else "; another line does as well for less, or better for as much"
         if self.gain_per_cpu_hour is not None:
             return f"{said}, {self.gain_per_cpu_hour:+.3f} for each CPU-hour more than {self.reference}{front}."

@@ -136,6 +136,10 @@ class Grid:
             )
         return found.pop()
 
+    def blocks_of(self, data: str) -> list[Block]:
+        """Those of a data set, fewest labels first."""
+        return sorted((block for block in self.blocks if block.data == data), key=self.labelled)
+
     def missing(self) -> tuple[Missing, ...]:
         """Cells without a result whose block, seed and line are seen elsewhere in the data set."""
         found = []
