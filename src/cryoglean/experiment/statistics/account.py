@@ -53,7 +53,9 @@ class Account:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The main ones: what is missing, the ranking, the tests over data sets, and each difference."""
-        missing = (f"{len(self.missing)} cells have no result; their pairs are left out.",) if self.missing else ()
+        count = len(self.missing)
+        many = "1 cell has" if count == 1 else f"{count} cells have"
+        missing = (f"{many} no result; their pairs are left out.",) if count else ()
         over = (one.sentence for one in self.across)
         return (*missing, self.ranking.sentence, *over, *(one.sentence for one in self.differences))
 

@@ -60,8 +60,8 @@ class PairedDifference:
         line_mean: over seeds; None without a pair.
         reference_mean: over seeds; None without a pair.
         interval: 95 %; None below 3 seeds, or where no seed differs from another.
-        bootstrap_interval: 95 % percentile interval over seeds and micrographs, to compare; None where there is no
-            count of each micrograph.
+        bootstrap_interval: 95 % percentile interval over seeds and micrographs, to compare; None below 3 seeds,
+            without counts of each micrograph, or where another level is asked for.
         spread: mean, standard error and degrees of freedom that the interval is made of.
         effect_size: Cohen's d_z corrected for few seeds (Hedges).
         win_rate: share of seeds in which the line is better; ties count half.
@@ -145,12 +145,14 @@ def paired_difference(
     return PairedDifference(
         *block,
         **told,  # type: ignore[arg-type]
-        micrographs=counts[0].shape[-1] if counts is not None and len(each) >= FEWEST else 0,
+        micrographs=counts[0].shape[-1] if counts is not None and spread is not None else 0,
         by_seed=tuple(map(float, each)),
         line_mean=float(scores[0].mean()),
         reference_mean=float(scores[1].mean()),
         interval=interval,
-        bootstrap_interval=crossed_bootstrap(*counts) if counts is not None and len(each) >= FEWEST else None,
+        bootstrap_interval=crossed_bootstrap(*counts)
+        if counts is not None and spread is not None and level == LEVEL
+        else None,
         spread=spread,
         effect_size=effect_size(each),
         win_rate=win_rate(each),

@@ -75,6 +75,12 @@ class Grid:
         for row in rows:
             self._add(row)
         cells = self._rows
+        self._oracles: dict[tuple[str, int], list[Row]] = {}
+        self._seeds: dict[Block, set[int]] = {}
+        for (data, ratio, seed, line), row in cells.items():
+            self._seeds.setdefault(Block(data, ratio), set()).add(seed)
+            if line == ORACLE:
+                self._oracles.setdefault((data, seed), []).append(row)
         self.blocks = tuple(sorted({Block(data, ratio) for data, ratio, _, line in cells if line != ORACLE}))
         self.lines = tuple(dict.fromkeys(line for *_, line in cells))
         self.data = tuple(sorted({data for data, *_ in cells}))
@@ -95,15 +101,13 @@ class Grid:
         """The result of a cell; None if it is missing."""
         found = self._rows.get((block.data, block.ratio, seed, line))
         if found is None and line == ORACLE:
-            every = [
-                row for (data, _, one, name), row in self._rows.items() if (data, one, name) == (block.data, seed, line)
-            ]
+            every = self._oracles.get((block.data, seed), [])
             return every[0] if len(every) == 1 else None
         return found
 
     def seeds(self, block: Block) -> tuple[int, ...]:
-        """Seeds with a result of any line at this ratio, or of the oracle."""
-        return tuple(sorted({seed for data, ratio, seed, _ in self._rows if (data, ratio) == block}))
+        """Seeds with a result of any line at this ratio."""
+        return tuple(sorted(self._seeds.get(block, ())))
 
     def values(self, block: Block, line: str, measure: str) -> dict[int, float]:
         """A measure by seed, where there is a result and the measure is defined."""
@@ -142,13 +146,12 @@ class Grid:
 
     def missing(self) -> tuple[Missing, ...]:
         """Cells without a result whose block, seed and line are seen elsewhere in the data set."""
-        found = []
-        for block in self.blocks:
-            here = [cell for cell in self._rows if cell[0] == block.data]
-            seeds, lines = sorted({cell[2] for cell in here}), dict.fromkeys(cell[3] for cell in here)
-            cells = [Missing(*block, seed, line) for seed in seeds for line in lines]
-            found += [cell for cell in cells if self.row(block, cell.seed, cell.line) is None]
-        return tuple(found)
+        rivals = {(data, line) for data, _, _, line in self._rows if line != ORACLE}
+        expected = {(block, line) for block in self.blocks for data, line in rivals if data == block.data}
+        expected |= {(Block(data, ratio), line) for data, ratio, _, line in self._rows if line == ORACLE}
+        seeds = {data: {cell[2] for cell in self._rows if cell[0] == data} for data in self.data}
+        cells = [Missing(*block, seed, line) for block, line in sorted(expected) for seed in sorted(seeds[block.data])]
+        return tuple(cell for cell in cells if cell not in self._rows)
 
 
 def value_of(row: Row | None, measure: str) -> float | None:

@@ -129,8 +129,8 @@ def power(difference: float, seeds: int, noise: Noise) -> float:
     if not error:
         return 1.0 if difference else 1 - LEVEL
     limit, shift = float(stats.t.ppf(0.5 + LEVEL / 2, freedom)), abs(difference) / error
-    above = stats.nct.sf(limit, freedom, shift)
-    return float(above + np.nan_to_num(stats.nct.cdf(-limit, freedom, shift)))
+    sides = stats.nct.sf(limit, freedom, shift), stats.nct.sf(limit, freedom, -shift)
+    return float(sum(sides))
 
 
 def seeds_needed(difference: float, noise: Noise, chance: float = POWER) -> int | None:
