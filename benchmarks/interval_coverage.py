@@ -1,6 +1,6 @@
 """How often intervals of a paired difference hold the truth, and how often they call noise a gain.
 
-Made-up experiments with two equally good lines; the table of docs/explain/statistics.md. About 3 minutes.
+Made-up experiments with two equally good lines; the table of docs/explain/statistics.md. About 5 minutes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cryoglean.experiment.statistics.intervals import crossed_bootstrap, pooled_f1, seed_spread, two_way_spread
 
-REPEATS = 1000
+REPEATS = 2000
 DRAWS = 300
 NOISES = {"seeds": (0.02, 0.0, 0.0), "both": (0.02, 0.02, 0.02), "micrographs": (0.005, 0.05, 0.03)}
 """Deviations of the difference from seed to seed, from micrograph to micrograph, and of their interplay."""

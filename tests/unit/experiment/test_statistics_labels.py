@@ -209,6 +209,15 @@ def test_power_is_reckoned_from_the_observed_differences(rows_of: Make) -> None:
     assert f"0.01 takes {found.seeds_needed}" in found.sentence
 
 
+def test_copies_of_one_run_say_nothing_of_power(rows_of: Make) -> None:
+    grid = Grid(rows_of(supervised=[0.7, 0.71, 0.72], a=[0.8, 0.81, 0.82]))
+
+    found = seed_power(paired_difference(grid, BLOCK, "a"))
+
+    assert "no difference from seed to seed" in found.sentence
+    assert found.detectable == 0.0
+
+
 def test_two_seeds_say_nothing_of_power(rows_of: Make) -> None:
     found = seed_power(paired_difference(Grid(rows_of(supervised=[0.7, 0.71], a=[0.71, 0.73])), BLOCK, "a"))
 

@@ -71,6 +71,7 @@ class Curve:
 def learning_curve(grid: Grid, data: str, line: str, measure: str = "f1") -> Curve:
     """The measure of a line at each ratio of a data set, with its band over seeds.
 
+    An oracle that serves all ratios has the same point at each: a level line to be compared with.
     Bands are of each line alone. Lines share splits, so bands that overlap don't mean that lines can't be told apart;
     `paired_difference` does.
     """

@@ -27,6 +27,7 @@ from cryoglean.experiment.statistics.grid import (
 )
 from cryoglean.experiment.statistics.intervals import (
     FEWEST,
+    SAME,
     Spread,
     crossed_bootstrap,
     effect_size,
@@ -35,8 +36,6 @@ from cryoglean.experiment.statistics.intervals import (
     two_way_spread,
     win_rate,
 )
-
-_SAME = 1e-12  # differences that differ by less are the same
 
 GAIN, LOSS, NONE = "gain", "loss", "no detectable gain"
 TOO_FEW, COPIES, NO_PAIR = "too few seeds", "no spread", "no pair"
@@ -194,7 +193,7 @@ def _spread(each: NDArray[np.float64], counts: tuple[NDArray[np.float64], NDArra
 
 def _are_copies(each: NDArray[np.float64]) -> bool:
     """Whether all differences are one and the same, and not 0: then seeds are no repeats."""
-    return bool(np.ptp(each) < _SAME and abs(each[0]) > _SAME)
+    return bool(np.ptp(each) < SAME and abs(each[0]) > SAME)
 
 
 def _verdict(spread: Spread | None, interval: Interval | None) -> str:

@@ -13,6 +13,9 @@ from cryoglean.experiment.statistics.grid import LEVEL, Interval
 FEWEST = 3
 """Seeds below which no interval is given: of two, t has 1 degree of freedom and reaches 13 standard errors each way."""
 
+SAME = 1e-12
+"""Values that differ by less are the same."""
+
 Values = NDArray[np.float64]
 
 
@@ -127,7 +130,7 @@ def effect_size(values: Values) -> float | None:
     if len(values) < FEWEST:
         return None
     deviation = float(values.std(ddof=1))
-    if deviation < 1e-12:
+    if deviation < SAME:
         return None
     freedom = len(values) - 1.0
     log = special.gammaln(freedom / 2) - special.gammaln((freedom - 1) / 2) - np.log(freedom / 2) / 2

@@ -10,7 +10,7 @@ from scipy import optimize, stats
 
 from cryoglean.experiment.statistics.differences import PairedDifference
 from cryoglean.experiment.statistics.grid import LEVEL, MEASURES, Interval, to_plain
-from cryoglean.experiment.statistics.intervals import FEWEST
+from cryoglean.experiment.statistics.intervals import FEWEST, SAME
 
 TARGET = 0.01
 POWER = 0.8
@@ -109,6 +109,7 @@ def seed_power(found: PairedDifference, target: float = TARGET) -> SeedPower:
     if found.spread is None:
         return SeedPower(*told)
     deviation = float(np.std(found.by_seed, ddof=1))
+    deviation = deviation if deviation > SAME else 0.0
     freedom = len(found.by_seed) - 1
     noise = Noise(deviation, found.spread.micrograph_error, found.micrographs)
     low, high, safe = (deviation * np.sqrt(freedom / stats.chi2.ppf(q, freedom)) for q in (0.975, 0.025, 0.2))
