@@ -42,6 +42,7 @@ def gather_dataset(
     """
     size.check()
     if labels is not None:
+        size.diameter()
         by_name = micrographs_by_name(find_micrographs(micrographs))
         sources = [LabelSource(role, file) for role, file in labels.by_role()]
         gathered = _read_all(sources, Surroundings(by_name, flip_y))

@@ -122,7 +122,8 @@ def make_relion(micrographs: Path, labels: Picks, folder: Path) -> Made:
     picks = Picks(labels.micrograph, labels.xy, extra={"micrograph_path": paths}, micrographs=labels.micrographs)
     for job in ("Extract/job007", "Select/job010", "Select/job012"):
         (folder / job).mkdir(parents=True)
-        write_picks(picks if job == "Select/job010" else Picks(picks.micrograph, picks.xy + 9, extra=picks.extra),
+        others = Picks(picks.micrograph, elsewhere(picks.xy), extra=picks.extra)
+        write_picks(picks if job == "Select/job010" else others,
                     folder / job / "particles.star")  # fmt: skip
     (folder / "Select/job012/RELION_JOB_EXIT_FAILURE").touch()
     (folder / "default_pipeline.star").write_text("data_pipeline_general\n\n_rlnPipeLineJobCounter 13\n")
@@ -153,10 +154,19 @@ def make_cryosparc(micrographs: Path, labels: Picks, folder: Path) -> Made:
     numbered = np.array([f"{NUMBER}{name}" for name in labels.micrograph.tolist()])
     paths = np.array([f"J3/motioncorrected/{name}.mrc" for name in numbered.tolist()])
     files = {f"{NUMBER}{path.stem}": path for path in images.glob("*.mrc")}
-    for name, moved in (("J7_particles_selected.cs", 0), ("J7_picked_particles.cs", 9), ("particles_excluded.cs", 9)):
-        picks = Picks(numbered, labels.xy + moved, extra={"micrograph_path": paths})
+    for name, moved in (
+        ("J7_particles_selected.cs", False),
+        ("J7_picked_particles.cs", True),
+        ("particles_excluded.cs", True),
+    ):
+        picks = Picks(numbered, elsewhere(labels.xy) if moved else labels.xy, extra={"micrograph_path": paths})
         write_picks(picks, folder / name, "cs", micrographs=files)
     return Made(folder, _roles(micrographs, labels), labels)
+
+
+def elsewhere(xy: np.ndarray) -> np.ndarray:
+    """Other places, all inside: towards the middle."""
+    return xy + np.where(xy < 100, 9, -9)
 
 
 def save_table(table: np.ndarray, path: Path) -> None:

@@ -279,7 +279,7 @@ def test_python_learns_from_patches_as_the_command_does(patches_file: Path, tmp_
         (["cut.npz"], "labels.csv", r"labels: they are for micrographs\. cut\.npz needs none; give None\."),
         (["cut.pt"], LabelFiles(Path("labels.csv")), r"cut\.pt needs none"),
         (["cut.npz", "micrographs"], None, r"micrographs: 2 files were given\. Give one file of patches\."),
-        (["micrographs"], None, r"labels: there are none\. .* only a file of patches"),
+        (["micrographs"], None, r"--picks requires a file of labels\. .* only a file of patches"),
     ],
 )
 def test_python_is_told_where_labels_belong_and_where_not(
