@@ -50,7 +50,7 @@ def measure(seconds: float, count: int, workers: int) -> dict[str, float]:
     ended = time.monotonic()
     if done != count:
         raise SystemExit(f"{count - done} tasks were not done")
-    ideal = seconds * (count - 1) / max(workers, 1)
+    ideal = seconds * (-(-count // max(workers, 1)) - 1)
     return {
         "tasks": count,
         "start_seconds": first - begun - seconds,

@@ -145,7 +145,8 @@ def compare(run: Path, folder: Path, count: int, workers: int, *, kills: bool) -
         SystemExit: they are not.
     """
     micrographs, broken = make_micrographs(folder, count)
-    result = {}
+    result: dict[str, Any] = {}
+    reference = b""
     for label, number, kill_after in (
         ("1 process", 1, None),
         (f"{workers} workers", workers, None),
@@ -154,7 +155,7 @@ def compare(run: Path, folder: Path, count: int, workers: int, *, kills: bool) -
         out = folder / f"{count}_{label.replace(' ', '_')}.star"
         found = pick(run, micrographs, out, number, kill_after)
         content = out.read_bytes()
-        reference = content if number == 1 else reference
+        reference = reference or content
         if content != reference or set(found.pop("skipped")) != broken or found["micrographs"] != count - len(broken):
             raise SystemExit(f"{label}: something was lost")
         if kill_after is not None and not found["workers_killed"]:

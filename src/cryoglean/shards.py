@@ -35,7 +35,7 @@ from cryoglean.picking import (
 )
 from cryoglean.run import Run
 
-_MOST_PER_SHARD = 16
+_MOST_PER_SHARD = 32
 _SHARDS_PER_WORKER = 4
 _PATIENCE_SECONDS = 60.0  # shared file systems show another machine's file only after a while
 

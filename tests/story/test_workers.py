@@ -142,6 +142,7 @@ def test_the_main_process_killed_half_way_goes_on(make_files: Callable[..., list
     assert out.read_bytes() == (tmp_path / "one.star").read_bytes()
 
 
+@pytest.mark.slow
 def test_one_process_goes_on_where_workers_were_interrupted(
     make_files: Callable[..., list[Path]], tmp_path: Path
 ) -> None:

@@ -92,10 +92,15 @@ class _Spreading:
                 if task is None:
                     return
                 flight = _Flight(task)
-            self._submit(flight, [address for address in self._addresses if address != flight.avoid])
+            self._submit(flight)
 
-    def _submit(self, flight: _Flight, preferred: list[str]) -> None:
-        has_choice = bool(flight.avoid and preferred)
+    def _submit(self, flight: _Flight) -> None:
+        """Hand a copy to the scheduler; where an earlier one failed, it goes to an idle worker other than that."""
+        preferred = []
+        if flight.avoid:
+            busy = {address for address, keys in self._workers.client.processing().items() if keys}
+            preferred = [address for address in self._addresses if address not in busy | {flight.avoid}]
+        has_choice = bool(preferred)
         future = self._workers.client.submit(
             _attempt_on_worker, self._function, flight.task.payload, key=next(self._names), pure=False,
             workers=preferred if has_choice else None, allow_other_workers=has_choice,
@@ -167,11 +172,10 @@ class _Spreading:
             for flight in self._flights.values()
             if flight.task.may_be_doubled and len(flight.copies) == 1 and time.monotonic() - flight.begun > patience
         ]
-        busy = {address for address, keys in self._workers.client.processing().items() if keys}
         for flight in lagging[:idle]:
             self._tell(f"{flight.task.key} takes unusually long; a second copy is started")
             flight.avoid = "the worker that lags"
-            self._submit(flight, [address for address in self._addresses if address not in busy])
+            self._submit(flight)
 
 
 def _result_of(future: Future, seconds: float) -> tuple[Attempt, int]:
