@@ -59,7 +59,7 @@ def experiment_command(
 ) -> int:
     """Compare ways to learn, over labelled ratios and seeds, with the same splits for each; run what is missing of it.
 
-    Labels of most micrographs are hidden, and all ways learn from the same few. The test micrographs are the same for all.
+    Labels of most micrographs are hidden, and all ways learn from the same few. Test micrographs are the same for all.
     The same command again runs only what is missing, whatever was killed. Results: `cryoglean results` and the page.
 
     Args:

@@ -15,7 +15,7 @@ import numpy as np
 from cryoglean.dataset import Dataset
 from cryoglean.errors import LabelsError, RunError
 from cryoglean.experiment.division import Division, Rule, divide
-from cryoglean.experiment.grid import SUPERVISED, Data, Grid
+from cryoglean.experiment.grid import SUPERVISED, Data, Grid, Line
 from cryoglean.io.folders import match_labels
 from cryoglean.io.micrographs import find_micrographs, micrographs_by_name
 from cryoglean.io.picks import read_picks
@@ -179,10 +179,17 @@ def plan_cells(grid: Grid, truths: Mapping[str, Truth]) -> Iterator[Cell]:
                 yield from _lines(grid, name, (ratio, seed), division, digest)
 
 
+def _is_told_again(grid: Grid, line: Line, ratio: float) -> bool:
+    """The oracle knows all labels, whatever the ratio: one for each seed is enough."""
+    return line.is_oracle and ratio != grid.ratios[-1]
+
+
 def _lines(grid: Grid, data: str, drawn: tuple[float, int], division: Division, digest: str) -> Iterator[Cell]:
     lines = grid.all_lines()
     first: Cell | None = None
     for name, line in lines.items():
+        if _is_told_again(grid, line, drawn[0]):
+            continue
         cell = Cell(data, *drawn, name, line.is_oracle, grid.settings_of(line, drawn[1]), division, digest)
         if name == SUPERVISED:
             first = cell
