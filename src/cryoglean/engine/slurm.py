@@ -100,7 +100,7 @@ def slurm_cluster(job: JobSettings) -> Any:
             "the package 'dask-jobqueue' is missing", where="--cluster slurm",
             fix="Install it: pip install 'cryoglean[cluster]'.",
         ) from error  # fmt: skip
-    options = {"dashboard_address": None, "dashboard": False, "allowed_failures": 0}
+    options = {"dashboard_address": "127.0.0.1:0", "dashboard": False, "allowed_failures": 0}
     try:
         return SLURMCluster(scheduler_options=options, silence_logs="critical", **job.for_jobqueue())
     except ValueError as error:

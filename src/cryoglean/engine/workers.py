@@ -70,7 +70,7 @@ def _start_processes(count: int) -> Any:
     """A scheduler in this process, and single-threaded worker processes, which are started again when they die."""
     from distributed import Nanny, Scheduler, SpecCluster
 
-    here: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": None}
+    here: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
     devices = _gpus()
     specification = {
         number: {

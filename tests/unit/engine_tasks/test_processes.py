@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cryoglean.engine import spread, workers
@@ -72,11 +73,18 @@ def test_workers_are_two_processes_with_one_thread_and_a_gpu_each(monkeypatch: p
     outcomes = run_tasks(stream(), who, TWO)
     said = [next(outcomes).value for _ in range(10)]
     most_read = len(read)
+    listening = {
+        address.laddr.ip
+        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]
+        for address in process.net_connections()
+        if address.status == psutil.CONN_LISTEN
+    }
     outcomes.close()
 
     assert len({each["pid"] for each in said}) == 2
     assert {each["CUDA_VISIBLE_DEVICES"] for each in said} == {"GPU-a", "GPU-b"}
     assert {(each["CRYOGLEAN_THREADS"], each["OMP_NUM_THREADS"]) for each in said} == {("1", "1")}
+    assert listening == {"127.0.0.1"}  # nobody else can send tasks
     assert most_read <= 10 + 2 * 2
     assert not any(is_alive(each["pid"]) for each in said)
 
