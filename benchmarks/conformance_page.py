@@ -24,6 +24,12 @@ Written by `benchmarks/conformance.py` from the files in `benchmarks/results/`. 
 set's manifest has it; pyStarDB and Python's csv where it has none. "Same values" is the same sha256 of all pixels. A test
 (`tests/story/test_conformance.py`) holds each file to its truth."""
 
+MENDED = """- `.cs`: a header that claims 2 GB made numpy reserve them; coordinates with two numbers each raised `ValueError`.
+- STAR indices: a file name longer than the system allows raised `OSError`.
+- Writing: a micrograph name with a zero byte, box sides or tube ends that are text raised `ValueError`.
+- Messages of up to 50,000 letters, where a broken file's words stood in them; they are cut at 400.
+- No crash of gemmi, tifffile, pillow or numpy has been seen."""
+
 
 def page(results: Path) -> str:
     """The page; parts whose results aren't there are left out."""
@@ -101,14 +107,13 @@ def fuzz(found: Row) -> str:
     head = ["reader", "inputs", "read", "refused in one line", "slowest (ms)", "memory (MB)", "findings"]
     text = f"""## Broken files
 
-`benchmarks/fuzz_formats.py`, seed {found["seed"]}: good files damaged in one to six places (bytes turned, cut out, put in, copied; words
+`benchmarks/fuzz_formats.py`, seed {found["seed"]}: good files damaged in one to five places (bytes turned, cut out, put in, copied; words
 of the format, huge numbers, lies in headers), and files cut off. Each must give picks or a micrograph, or a `CryogleanError` of
-one line, within {found["limit_seconds"]} CPU-second and {found["limit_mb"]} MB. Readers work in a process of their own, so that a crash in a library
+one line, within {found["limit_seconds"]:g} CPU-second and {found["limit_mb"]} MB. Readers work in a process of their own, so that a crash in a library
 is a finding and not the end. Memory is the largest of that process, interpreter and imports ({found["base_mb"]:.0f} MB) included.
 
 {markdown(head, table)}"""
-    mended = found.get("mended", [])
-    return text + ("\n\nFound and mended:\n\n" + "\n".join(f"- {line}" for line in mended) if mended else "")
+    return f"{text}\n\nEarlier runs (seeds 1 and 2, 15,000 inputs a reader) found these, which were mended, each with a test:\n\n{MENDED}"
 
 
 def short(reference: str) -> str:

@@ -10,7 +10,7 @@ class CryogleanError(Exception):
     """A mistake that a user can mend.
 
     Args:
-        what: what is wrong, in one sentence without a final full stop.
+        what: what is wrong, in one sentence without a final full stop; what a broken file made too long is cut.
         where: the file, option or setting at fault; empty if there is none.
         fix: what to do about it, in one sentence; empty if there is nothing to advise.
 
@@ -20,7 +20,7 @@ class CryogleanError(Exception):
     """
 
     def __init__(self, what: str, *, where: object = "", fix: str = "") -> None:
-        self.what = what.strip().rstrip(".")
+        self.what = _shortened(what.strip().rstrip("."))
         self.where = str(where)
         self.fix = fix.strip()
         super().__init__(what)
@@ -36,6 +36,10 @@ class CryogleanError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with the keyword arguments, so that errors cross process borders."""
         return (_rebuild, (type(self), self.what, self.where, self.fix))
+
+
+def _shortened(text: str, most: int = 400) -> str:
+    return text if len(text) <= most else f"{text[: most - 100]} … {text[-97:]}"
 
 
 def _rebuild(kind: type[CryogleanError], what: str, where: str, fix: str) -> CryogleanError:

@@ -42,11 +42,11 @@ def gather_dataset(
     """
     size.check()
     if labels is not None:
-        size.diameter()
+        diameter = size.diameter()
         by_name = micrographs_by_name(find_micrographs(micrographs))
         sources = [LabelSource(role, file) for role, file in labels.by_role()]
         gathered = _read_all(sources, Surroundings(by_name, flip_y))
-        dataset = Dataset(by_name, gathered.roles, gathered.known, size.diameter(), size.pixel_size_angstrom)
+        dataset = Dataset(by_name, gathered.roles, gathered.known, diameter, size.pixel_size_angstrom)
         return replace(dataset, source=gathered.source()), gathered.missing
     folder = find_folder_dataset(micrographs)
     if folder is None:

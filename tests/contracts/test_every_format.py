@@ -95,7 +95,7 @@ def assert_same_picks(back: Picks, picks: Picks, card: str) -> None:
     assert len(back) == len(picks)
     for name in with_picks:
         here, there = picks.on(name), back.on(name)
-        np.testing.assert_allclose(there.xy, here.xy, rtol=0, atol=facts.rounding_pixels)
+        np.testing.assert_allclose(there.xy, here.xy, rtol=0, atol=facts.rounding_pixels + 1e-9)
         if here.score is not None and "score" in facts.keeps:
             np.testing.assert_allclose(
                 there.score, here.score, rtol=facts.score_rounding, atol=1e-38 * (facts.score_rounding > 0)

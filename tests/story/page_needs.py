@@ -110,7 +110,8 @@ def need_notes_data(folder: Path, _: Runner) -> None:
 
 
 def need_exposures(folder: Path, _: Runner) -> None:
-    """`exposures.cs`: cryoSPARC's, of the micrographs."""
+    """`exposures.cs`: cryoSPARC's, of the micrographs; and `cryosparc_external_job.py`."""
+    shutil.copy(ROOT / "examples" / "cryosparc_external_job.py", folder)
     names = sorted(path.name for path in (folder / "MICROGRAPHS").glob("*.mrc"))
     table = np.zeros(
         len(names), dtype=[("uid", "<u8"), ("micrograph_blob/path", "S80"), ("micrograph_blob/shape", "<u4", (2,))]
@@ -120,6 +121,15 @@ def need_exposures(folder: Path, _: Runner) -> None:
     table["micrograph_blob/shape"] = SMALL["shape_pixels"]
     with (folder / "exposures.cs").open("wb") as file:
         np.save(file, table)
+
+
+def need_scipion_export(folder: Path, _: Runner) -> None:
+    """`Runs/000123_ProtRelionExportCoordinates/Export`: labels as Scipion's plugin of RELION writes them."""
+    labels, out = read_picks(folder / "labels.star"), folder / "Runs/000123_ProtRelionExportCoordinates/Export"
+    out.mkdir(parents=True)
+    for name in labels.micrographs:
+        rows = "".join(f"{int(x)} {int(y)} \n" for x, y in labels.on(name).xy.tolist())
+        (out / f"{name}_coords.star").write_text("\ndata_\n\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n" + rows)
 
 
 def need_sessions(folder: Path, _: Runner) -> None:
@@ -145,6 +155,7 @@ def need_data_sets(folder: Path, _: Runner) -> None:
 
 NEEDS: dict[str, Callable[[Path, Runner], None]] = {
     "run": need_run, "picks": need_picks, "patches": need_patches, "relion-project": need_relion_project,
-    "notes-data": need_notes_data, "exposures": need_exposures, "sessions": need_sessions,
+    "notes-data": need_notes_data, "exposures": need_exposures, "scipion-export": need_scipion_export,
+    "sessions": need_sessions,
     "public-data": need_public_data, "data-sets": need_data_sets,
 }  # fmt: skip

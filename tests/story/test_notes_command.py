@@ -264,21 +264,18 @@ def test_mistakes_are_told_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+def with_coordinates(file: Path, data: Path) -> int:
+    """The notes' command with another file of coordinates; its exit code."""
+    command = NOTES.replace("data/cryotransformer/coordinates.json", str(file))
+    return run(words(command, data, file.parent))
+
+
 def test_coordinates_of_other_pictures_match_none(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "coordinates.json").write_text('{"other.jpg": [[1, 2]]}')
 
-    assert (
-        run(
-            words(
-                NOTES.replace("data/cryotransformer/coordinates.json", str(tmp_path / "coordinates.json")),
-                data,
-                tmp_path,
-            )
-        )
-        == 1
-    )
+    assert with_coordinates(tmp_path / "coordinates.json", data) == 1
 
     assert "no label matches a micrograph" in capsys.readouterr().err
 
@@ -290,16 +287,7 @@ def test_coordinates_of_larger_pictures_are_refused(
     larger = {name: (np.array(xy) * 5).tolist() for name, xy in known.items()}
     (tmp_path / "coordinates.json").write_text(json.dumps(larger))
 
-    assert (
-        run(
-            words(
-                NOTES.replace("data/cryotransformer/coordinates.json", str(tmp_path / "coordinates.json")),
-                data,
-                tmp_path,
-            )
-        )
-        == 1
-    )
+    assert with_coordinates(tmp_path / "coordinates.json", data) == 1
 
     assert "lie outside its 420 x 420 pixels" in capsys.readouterr().err
 

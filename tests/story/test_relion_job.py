@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +22,22 @@ from cryoglean.picks import Picks
 
 ENVIRONMENT = {**os.environ, "CRYOGLEAN_THREADS": "1", "OMP_NUM_THREADS": "1"}
 FAST = [
-    *("--set", "learn.steps=30", "--set", "learn.crop_pixels=96", "--set", "learn.precision=float32"),
+    *("--set", "learn.steps=12", "--set", "learn.crop_pixels=96", "--set", "learn.precision=float32"),
     *("--set", "pick.views=1", "--set", "learn.checkpoint_every_seconds=0", "--strategy", "supervised"),
 ]
 MICROGRAPHS = ("--in_mics", "CtfFind/job003/micrographs_ctf.star")
 LABELS = ("--in_parts", "Select/job010/particles.star")
+STARTED: list[int] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on() -> Iterator[None]:
+    """What a failing test started ends with it."""
+    yield
+    for process in STARTED:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    STARTED.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -64,9 +79,17 @@ def call(*words: str) -> int:
     return run(["relion", *words])
 
 
-def start(*words: str) -> subprocess.Popen[bytes]:
-    """As RELION: in the project's folder, output into run.out and run.err."""
-    return subprocess.Popen([sys.executable, "-m", "cryoglean", "relion", *words], env=ENVIRONMENT)
+def start(job: str, *words: str) -> int:
+    """As RELION does it: by `sh` in the project's folder, in the background, where SIGINT is ignored.
+
+    Returns:
+        The number of the process.
+    """
+    Path(job).mkdir(parents=True, exist_ok=True)
+    line = shlex.join([sys.executable, "-m", "cryoglean", "relion", "--o", job, *words])
+    shell = ["sh", "-c", f"{line} >> {job}run.out 2>> {job}run.err & echo $!"]
+    STARTED.append(int(subprocess.run(shell, env=ENVIRONMENT, capture_output=True, check=True).stdout))
+    return STARTED[-1]
 
 
 def marks(folder: str) -> set[str]:
@@ -91,9 +114,11 @@ def test_labels_in_and_coordinates_for_extract_out(capsys: pytest.CaptureFixture
     assert "proposed minimum figure of merit" in said.out
 
     nodes = cif.read_string(Path(job, "RELION_OUTPUT_NODES.star").read_text()).find_block("output_nodes")
-    assert list(nodes.find(["_rlnPipeLineNodeName", "_rlnPipeLineNodeTypeLabel"])[0]) == [
-        "External/job011/autopick.star", "MicrographCoordsGroup.star.relion.autopick",
-    ]  # fmt: skip
+    assert [tuple(row) for row in nodes.find(["_rlnPipeLineNodeName", "_rlnPipeLineNodeTypeLabel"])] == [
+        ("External/job011/autopick.star", "MicrographCoordsGroup.star.relion.autopick"),
+        ("External/job011/logfile.pdf", "LogFile.pdf.relion.autopick"),
+    ]
+    assert b"/Count 5 >>" in Path(job, "logfile.pdf").read_bytes()  # pages: counts, merits, three micrographs
     index = cif.read_string(Path(job, "autopick.star").read_text()).find_block("coordinate_files")
     rows = [tuple(row) for row in index.find(["_rlnMicrographName", "_rlnMicrographCoordinates"])]
     assert rows[0] == (
@@ -109,6 +134,68 @@ def test_labels_in_and_coordinates_for_extract_out(capsys: pytest.CaptureFixture
         assert len(table.find(["_rlnAutopickFigureOfMerit"])) == len(xy)
     assert Path(job, "run/report.html").exists()
     assert '"proposed_minimum_figure_of_merit"' in Path(job, "cryoglean.json").read_text()
+
+
+def test_starfile_reads_what_a_job_leaves(easy_run: Path) -> None:
+    starfile = pytest.importorskip("starfile")
+    job = "External/job020/"
+    assert call(*MICROGRAPHS, "--o", job, "--run", str(easy_run)) == 0
+
+    nodes = starfile.read(f"{job}RELION_OUTPUT_NODES.star")
+    index = starfile.read(f"{job}autopick.star")
+
+    assert nodes["rlnPipeLineNodeName"].tolist() == [f"{job}autopick.star", f"{job}logfile.pdf"]
+    micrographs = starfile.read(MICROGRAPHS[1])["micrographs"]
+    assert index["rlnMicrographName"].tolist() == micrographs["rlnMicrographName"].tolist()
+    ours = read_picks(f"{job}autopick.star")
+    for micrograph, file in zip(index["rlnMicrographName"], index["rlnMicrographCoordinates"], strict=True):
+        table = starfile.read(file)
+        assert list(table)[:3] == ["rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"]
+        np.testing.assert_allclose(table.iloc[:, :2], ours.on(Path(micrograph).stem).xy, rtol=0, atol=1e-6)
+
+
+def manual_picks(easy_data: Path) -> str:
+    """As RELION 4 and 5 write them: an index, files without names of micrographs, -999 for what is not known."""
+    labels = read_picks(easy_data / "labels.csv")
+    index = (
+        "\n# version 30001\n\ndata_coordinate_files\n\nloop_ \n_rlnMicrographName #1 \n_rlnMicrographCoordinates #2 \n"
+    )
+    head = (
+        "\n# version 30001\n\ndata_\n\nloop_ \n_rlnCoordinateX #1 \n_rlnCoordinateY #2 \n_rlnClassNumber #3 \n"
+        "_rlnAnglePsi #4 \n_rlnAutopickFigureOfMerit #5 \n"
+    )
+    rows = []
+    for name in labels.micrographs:
+        file = f"ManualPick/job004/Movies/{name}_manualpick.star"
+        xy = labels.on(name).xy.tolist()
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).write_text(head + "".join(f"{x:12.6f} {y:12.6f} -999 -999.0 -999.0 \n" for x, y in xy) + " \n")
+        rows.append(f"MotionCorr/job002/Movies/{name}.mrc {file} ")
+    Path("ManualPick/job004/manualpick.star").write_text(index + "\n".join(rows) + "\n \n")
+    return "ManualPick/job004/manualpick.star"
+
+
+def test_manual_picks_teach_and_a_session_goes_on(easy_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The job continued picks the micrographs that came since, with the network of before; other labels are refused."""
+    job, some = "External/job018/", "CtfFind/job003/some.star"
+    lines = Path(MICROGRAPHS[1]).read_text().splitlines(keepends=True)
+    Path(some).write_text("".join(lines[:-2]))
+    words = ["--in_coords", manual_picks(easy_data), "--o", job, "--diameter_angstrom", "180", *FAST]
+    assert call("--in_mics", some, *words) == 0
+    before = read_picks(f"{job}autopick.star")
+    weights = Path(job, "run/model.safetensors").read_bytes()
+    capsys.readouterr()
+
+    assert call(*MICROGRAPHS, *words) == 0
+    assert "note: 2 micrographs came since" in capsys.readouterr().err
+
+    after = read_picks(f"{job}autopick.star")
+    assert (len(before.micrographs), len(after.micrographs)) == (4, 6)
+    assert_same(after.of(before.micrographs), before)
+    assert Path(job, "run/model.safetensors").read_bytes() == weights
+    assert call(*MICROGRAPHS, *LABELS, "--o", job, "--diameter_angstrom", "170", *FAST) == 1
+    assert "Start a new External job" in capsys.readouterr().err
+    assert marks(job) == {"RELION_JOB_EXIT_FAILURE"}
 
 
 def test_a_run_of_before_and_the_general_network_need_no_labels(easy_run: Path) -> None:
@@ -141,18 +228,20 @@ def test_a_mistake_is_told_and_marked(words: tuple[str, ...], fault: str, capsys
     assert fault in capsys.readouterr().err
 
 
-def test_abort_in_the_middle_and_continue() -> None:
-    """RELION's wish ends the job with its mark; the same command goes on to the end."""
+@pytest.mark.parametrize("by", ["RELION", "queue"])
+def test_abort_in_the_middle(by: str) -> None:
+    """RELION's wish, or SIGTERM by which a queue takes the machine back, ends the job with its mark."""
     job = "External/job015/"
-    words = (*MICROGRAPHS, *LABELS, "--o", job, "--diameter_angstrom", "180", *FAST, "--set", "learn.steps=4000")
-    process = start(*words)
-    events = Path(job, "run/events.jsonl")
-    wait_for(lambda: events.exists() and events.read_text().count('"step", ') > 3)
+    process = start(job, *MICROGRAPHS, *LABELS, "--diameter_angstrom", "180", *FAST, "--set", "learn.steps=4000")
+    wait_for(lambda: has_learned(job, 3))
 
-    Path(job, "RELION_JOB_ABORT_NOW").touch()
+    if by == "RELION":
+        Path(job, "RELION_JOB_ABORT_NOW").touch()
+    else:
+        os.kill(process, signal.SIGTERM)
 
-    assert process.wait(timeout=60) == 130
-    assert marks(job) == {"RELION_JOB_EXIT_ABORTED"}
+    wait_for(lambda: marks(job) == {"RELION_JOB_EXIT_ABORTED"})
+    wait_for(lambda: "interrupted" in Path(job, "run.err").read_text())
 
 
 def test_killed_and_continued() -> None:
@@ -160,11 +249,9 @@ def test_killed_and_continued() -> None:
     whole, broken = "External/job016/", "External/job017/"
     words = [*MICROGRAPHS, *LABELS, "--diameter_angstrom", "180", *FAST]
     assert call(*words, "--o", whole) == 0
-    process = start(*words, "--o", broken)
-    events = Path(broken, "run/events.jsonl")
-    wait_for(lambda: events.exists() and events.read_text().count('"step", ') > 12)
-    process.kill()
-    process.wait()
+    process = start(broken, *words)
+    wait_for(lambda: has_learned(broken, 5))
+    os.kill(process, signal.SIGKILL)
     assert not marks(broken)
 
     assert call(*words, "--o", broken) == 0
@@ -173,13 +260,19 @@ def test_killed_and_continued() -> None:
     assert_same(read_picks(f"{broken}autopick.star"), read_picks(f"{whole}autopick.star"))
 
 
+def has_learned(job: str, steps: int) -> bool:
+    events = Path(job, "run/events.jsonl")
+    return events.exists() and events.read_text().count('"step", ') > steps
+
+
 def assert_same(one: Picks, other: Picks) -> None:
+    assert len(one) > 20
     np.testing.assert_array_equal(one.xy, other.xy)
     np.testing.assert_array_equal(one.score, other.score)
 
 
-def wait_for(condition: object) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
-    while not condition() and time.monotonic() < deadline:  # type: ignore[operator]
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert condition()  # type: ignore[operator]
+    assert condition()

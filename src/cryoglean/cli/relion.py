@@ -77,7 +77,7 @@ def relion_command(
             def advance(name: str, picks: int) -> None:
                 counters["pick"].advance(f"{name[:40]}: {picks}")
 
-            told = run_job(job, choose_settings(choice), Listeners(tell, advance, count))
+            told = run_job(job, choose_settings(choice), Listeners(tell, advance, count, _say_line))
     _say(told)
     return 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cryoglean.errors import PicksError
-from cryoglean.io.cs_tables import read_cs_table, shape_columns, text_of
+from cryoglean.io.cs_tables import numbers_of, read_cs_table, shape_columns, text_of
 from cryoglean.micrograph import micrograph_name
 from cryoglean.picks import Picks
 
@@ -32,7 +32,7 @@ def with_exposures(picks: Picks, path: Path) -> Picks:
     """
     table = read_cs_table(path)
     fields = table.dtype.names or ()
-    if "uid" not in fields or _PATH not in fields:
+    if "uid" not in fields or _PATH not in fields or table["uid"].dtype.kind not in "iu":
         raise PicksError(
             f"it lacks uid or {_PATH}", where=path, fix="Give the exposures.cs of the job with micrographs."
         )
@@ -54,9 +54,9 @@ def with_exposures(picks: Picks, path: Path) -> Picks:
         "location/micrograph_uid": np.asarray(table["uid"], dtype="<u8")[chosen],
     }
     if _SHAPE in fields:
-        columns |= shape_columns(np.asarray(table[_SHAPE])[chosen])
+        columns |= shape_columns(numbers_of(table, _SHAPE, path, (2,))[chosen])
     if _PIXEL in fields:
-        columns["location/micrograph_psize_A"] = np.asarray(table[_PIXEL], dtype="<f4")[chosen]
+        columns["location/micrograph_psize_A"] = numbers_of(table, _PIXEL, path)[chosen].astype("<f4")
     if _GROUP in fields:
-        columns["location/exp_group_id"] = np.asarray(table[_GROUP], dtype="<u4")[chosen]
+        columns["location/exp_group_id"] = numbers_of(table, _GROUP, path)[chosen].astype("<u4")
     return replace(picks, extra={**picks.extra, **columns})

@@ -178,9 +178,11 @@ def _write_folder(picks: Picks, folder: Path, card: ModuleType) -> None:
         )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: file_of_micrograph(folder, name, card) for name in picks.micrographs}
-    odd = next((name for name, file in files.items() if file.parent != folder or name.startswith(".")), None)
+    odd = next(
+        (name for name, file in files.items() if file.parent != folder or name.startswith(".") or "\0" in name), None
+    )
     if odd is not None:
-        raise PicksError(f"'{odd}' can't be the name of a file", where=folder, fix="Write CSV instead.")
+        raise PicksError(f"{odd!r} can't be the name of a file", where=folder, fix="Write CSV instead.")
     for name, part in picks.each():
         card.write(part, files[name])
     if hasattr(card, "write_index"):

@@ -133,12 +133,24 @@ def box_sides(picks: Picks, where: Path) -> NDArray[np.float64]:
     """(n, 2) width and height of each pick's box: as read, or the particle's diameter.
 
     Raises:
-        PicksError: nobody said how large the boxes are.
+        PicksError: nobody said how large the boxes are, or what was said is no number.
     """
     if BOX_WIDTH in picks.extra:
         width = picks.extra[BOX_WIDTH]
-        return np.stack([width, picks.extra.get(BOX_HEIGHT, width)], axis=1).astype(np.float64)
-    if picks.diameter_pixels is not None and np.isfinite(picks.diameter_pixels).all():
+        try:
+            sides = np.stack([width, picks.extra.get(BOX_HEIGHT, width)], axis=1).astype(np.float64)
+        except ValueError:
+            sides = np.full((len(picks), 2), np.nan)
+        if not (np.isfinite(sides).all() and (sides >= 0).all()):
+            raise PicksError(
+                f"{BOX_WIDTH} or {BOX_HEIGHT} is no number, 0 or more", where=where, fix="Give --box-pixels."
+            )
+        return sides
+    if (
+        picks.diameter_pixels is not None
+        and np.isfinite(picks.diameter_pixels).all()
+        and (picks.diameter_pixels >= 0).all()
+    ):
         return np.repeat(picks.diameter_pixels[:, None], 2, axis=1)
     if not len(picks):
         return np.empty((0, 2))

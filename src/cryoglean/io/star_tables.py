@@ -97,6 +97,9 @@ def find_beside(name: str, star_file: Path) -> Path | None:
     folders = [current, *around] if Path.cwd() in around else [*around, current]
     for folder in folders:
         candidate = folder / wanted
-        if candidate.is_file():
-            return candidate
+        try:
+            if candidate.is_file():
+                return candidate
+        except (OSError, ValueError):  # a name that is too long, or with a zero byte in it
+            return None
     return None

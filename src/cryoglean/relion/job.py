@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from cryoglean.dataset import LabelFiles, ParticleSize
+from cryoglean.dataset import Dataset, LabelFiles, ParticleSize
 from cryoglean.doctor.diagnosis import diagnose_training
 from cryoglean.durable import write_json_atomically
-from cryoglean.errors import SettingsError
+from cryoglean.errors import RunError, SettingsError
 from cryoglean.gather import gather_dataset
-from cryoglean.io.micrographs import find_micrographs
+from cryoglean.io.micrographs import find_micrographs, micrographs_by_name, read_micrograph
 from cryoglean.io.star_tables import read_star_tables
 from cryoglean.learn.hardware import find_hardware
 from cryoglean.learn.loop import Tell
 from cryoglean.learn.picker import Picker
 from cryoglean.learn.start import GENERAL, general_picker
+from cryoglean.micrograph import micrograph_name
 from cryoglean.picking import choose_pixel_size, load_picker, pick_files
 from cryoglean.pipeline import train
 from cryoglean.registry import check_cards
+from cryoglean.relion.logfile import Looker, write_logfile
 from cryoglean.relion.marks import write_output_nodes
 from cryoglean.report.page import make_report
 from cryoglean.run import Run
 from cryoglean.settings import Settings
 
-INDEX = "autopick.star"
-_NODES = {INDEX: "MicrographCoordsGroup.star.relion.autopick"}
+INDEX, LOGFILE = "autopick.star", "logfile.pdf"
+_NODES = {INDEX: "MicrographCoordsGroup.star.relion.autopick", LOGFILE: "LogFile.pdf.relion.autopick"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,13 @@ class Listeners:
         training: is told the events of the training.
         picking: is told each finished micrograph and how many picks it has.
         number: is told how many micrographs there are to pick.
+        note: is told, in words, what is left out of the training.
     """
 
     training: Tell | None = None
     picking: Callable[[str, int], None] | None = None
     number: Callable[[int], None] | None = None
+    note: Callable[[str], None] | None = None
 
 
 def run_job(job: Job, settings: Settings, listeners: Listeners = Listeners()) -> dict[str, Any]:
@@ -95,6 +99,9 @@ def run_job(job: Job, settings: Settings, listeners: Listeners = Listeners()) ->
     harvest = pick_files(
         picker, paths, job.folder / INDEX, job.threshold, pixel_size_angstrom=size, tell=listeners.picking
     )
+    by_name = micrographs_by_name(paths)
+    looker = Looker(lambda name: read_micrograph(by_name[name], size), picker.preparation.diameter_pixels)
+    write_logfile(_files_in(job.folder / INDEX), proposed, looker, job.folder / LOGFILE)
     write_output_nodes(job.folder, _NODES)
     told = {
         "micrographs": harvest.micrographs, "picks": harvest.picks, "skipped": harvest.skipped,
@@ -130,13 +137,44 @@ def _learn(
     if job.labels is None or job.diameter_angstrom is None:
         raise SettingsError("it is missing", where="--diameter_angstrom", fix="Give the particle's diameter.")
     run = Run(job.folder / "run")
-    dataset, _ = gather_dataset(
-        [job.micrographs], ParticleSize(job.diameter_angstrom, pixel_size), LabelFiles(job.labels)
-    )
-    train(dataset, settings, run, tell=listeners.training, resumes=True)
+    size, labels = ParticleSize(job.diameter_angstrom, pixel_size), LabelFiles(job.labels)
+    gathered, missing = gather_dataset([job.micrographs], size, labels)
+    dataset = _without_newcomers(gathered, run)
+    _tell_left_out(missing.get(job.labels, ()), len(gathered.roles) - len(dataset.roles), listeners.note)
+    try:
+        train(dataset, settings, run, tell=listeners.training, resumes=True)
+    except RunError as error:
+        raise RunError(error.what, where=run.folder, fix="Start a new External job for that.") from error
     diagnose_training(run)
     make_report(run)
     return *load_picker(run), run
+
+
+def _without_newcomers(dataset: Dataset, run: Run) -> Dataset:
+    """The data set that the training began with, where micrographs have come since: those are picked, not learned from.
+
+    A job is continued for them while a session goes on. New labels are another matter: they are left in.
+    """
+    if not run.dataset_file.exists():
+        return dataset
+    begun = run.read_json(run.dataset_file)["micrographs"]
+    kept = {name: role for name, role in dataset.roles.items() if name in begun or role != "unlabelled"}
+    return replace(dataset, roles=kept, paths={name: dataset.paths[name] for name in kept})
+
+
+def _tell_left_out(missing: Sequence[str], newcomers: int, note: Callable[[str], None] | None) -> None:
+    if note is not None and missing:
+        some = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        note(f"note: {len(missing)} labelled micrographs are not among the input micrographs: {some}")
+    if note is not None and newcomers:
+        note(f"note: {newcomers} micrographs came since the training began; they are picked, not learned from")
+
+
+def _files_in(index: Path) -> dict[str, Path]:
+    """The files of picks that the index lists, by micrograph."""
+    table = read_star_tables(index)["coordinate_files"]
+    pairs = zip(table["rlnMicrographName"], table["rlnMicrographCoordinates"], strict=True)
+    return {micrograph_name(path): Path(file) for path, file in pairs}
 
 
 def _load(job: Job) -> tuple[Picker, float, Run | None]:

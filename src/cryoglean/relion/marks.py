@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,29 +26,28 @@ def marking(folder: Path) -> Iterator[None]:
     """Inside, the job is at work; how it ends is marked in its folder, and RELION's wish to abort interrupts it.
 
     Marks of an earlier run are taken away first. An abort ends the work as Ctrl-C does: what is finished is kept, and
-    the same job continued goes on from there.
+    the same job continued goes on from there. A queue that takes the machine back (SIGTERM) does the same.
 
     Args:
         folder: the job's folder; made if needed.
 
     Raises:
-        KeyboardInterrupt: RELION, or somebody at the keyboard, has asked to stop.
+        KeyboardInterrupt: RELION, a queue, or somebody at the keyboard, has asked to stop.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in (_SUCCESS, _FAILURE, _ABORTED, ABORT_NOW):
         (folder / name).unlink(missing_ok=True)
-    ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(folder / ABORT_NOW, ended), daemon=True)
-    watcher.start()
+    mark = _FAILURE
     try:
-        yield
+        with _interrupted_by(folder / ABORT_NOW):
+            yield
+        mark = _SUCCESS
     except KeyboardInterrupt:
-        _end(folder, _ABORTED, ended, watcher)
+        mark = _ABORTED
         raise
-    except BaseException:
-        _end(folder, _FAILURE, ended, watcher)
-        raise
-    _end(folder, _SUCCESS, ended, watcher)
+    finally:
+        (folder / ABORT_NOW).unlink(missing_ok=True)
+        (folder / mark).touch()
 
 
 def mark_failure(folder: Path) -> None:
@@ -73,15 +73,30 @@ def write_output_nodes(folder: Path, nodes: dict[str, str]) -> None:
     write_text_atomically(folder / "RELION_OUTPUT_NODES.star", render_star_tables({"output_nodes": table}))
 
 
+@contextlib.contextmanager
+def _interrupted_by(file: Path) -> Iterator[None]:
+    """Inside, the main thread is interrupted as soon as the file is there, or by SIGTERM.
+
+    Not by SIGINT: RELION starts jobs as `command &` in a shell without job control, which makes them ignore it.
+    """
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(file, ended), daemon=True)
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def _watch(file: Path, ended: threading.Event) -> None:
     while not ended.wait(_SECONDS_BETWEEN_LOOKS):
         if file.exists():
-            _thread.interrupt_main()
+            _thread.interrupt_main(signal.SIGTERM)
             return
-
-
-def _end(folder: Path, mark: str, ended: threading.Event, watcher: threading.Thread) -> None:
-    ended.set()
-    watcher.join()
-    (folder / ABORT_NOW).unlink(missing_ok=True)
-    (folder / mark).touch()

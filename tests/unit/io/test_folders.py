@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cryoglean.errors import LabelsError, MicrographError
-from cryoglean.io.folders import match_labels
+from cryoglean.io.folders import match_labels, with_names_of_files
 from cryoglean.picks import Picks
 
 FILES = [Path("mics/a.mrc"), Path("mics/b.mrc"), Path("other/c.mrc")]
@@ -34,6 +34,29 @@ def test_labels_that_match_nothing_show_one_name_of_each_side() -> None:
 def test_cryosparcs_numbers_before_names_are_recognised() -> None:
     with pytest.raises(LabelsError, match="cryoSPARC's numbers"):
         match_labels(FILES, labels("000001281467243737059_a"))
+
+
+ONE, TWO = "000001281467243737059_", "000009999999999999999_"
+
+
+@pytest.mark.parametrize(
+    ("names", "files", "expected"),
+    [
+        ((f"{ONE}a", f"{TWO}zzz"), ("a", "b"), ("a", f"{TWO}zzz")),
+        (("a",), (f"{ONE}a", "b"), (f"{ONE}a",)),
+        ((f"{ONE}a", "b"), ("a", "b"), (f"{ONE}a", "b")),  # one matches as it is
+        ((f"{ONE}a", f"{TWO}a"), ("a", "b"), (f"{ONE}a", f"{TWO}a")),  # which of them?
+        (("a",), (f"{ONE}a", f"{TWO}a"), ("a",)),
+        (("12_a",), ("a",), ("12_a",)),  # not cryoSPARC's
+    ],
+)
+def test_numbers_are_taken_off_only_if_nothing_matches_and_nothing_is_mixed_up(
+    names: tuple[str, ...], files: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    named = with_names_of_files(labels(*names, empty=names[:1]), files)
+
+    assert named.micrographs == expected
+    assert named.micrograph.tolist() == list(expected)
 
 
 @pytest.mark.parametrize(("paths", "picks"), [([], labels("a")), (FILES, labels())])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -160,3 +162,76 @@ def test_an_unwritable_place_is_our_error(tmp_path: Path) -> None:
 
     with pytest.raises(PicksError, match="can't be written"):
         write_picks(Picks.empty(), tmp_path / "file" / "picks.csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "fault"),
+    [
+        ("box_width_pixels", "", "box_width_pixels or box_height_pixels is no number"),
+        ("box_width_pixels", "nan", "box_width_pixels or box_height_pixels is no number"),
+        ("box_width_pixels", "-5", "box_width_pixels or box_height_pixels is no number"),
+        ("relion_tube_end", "x", "relion_tube_end is no number"),
+        ("relion_tube_end", "nan", "relion_tube_end is no number"),
+    ],
+)
+def test_columns_of_boxes_that_a_table_has_wrong_are_told(column: str, text: str, fault: str, tmp_path: Path) -> None:
+    """A table can have any text in the columns that boxes are written from."""
+    path = tmp_path / "m.csv"
+    box_pixels = None if column.startswith("box") else 40
+    path.write_text(f"micrograph,x,y,{column}\nm,1,2,{text}\n", encoding="utf-8")
+
+    with pytest.raises(PicksError, match=fault):
+        write_picks(read_picks(path), tmp_path / "m.box", box_pixels=box_pixels)
+
+
+def test_a_tubes_ends_survive_a_table(tmp_path: Path) -> None:
+    (tmp_path / "m.box").write_text("1 2 40 40 -1\n9 9 40 40 -2\n", encoding="utf-8")
+    write_picks(read_picks(tmp_path / "m.box"), tmp_path / "m.csv")
+    write_picks(read_picks(tmp_path / "m.csv"), tmp_path / "again.box")
+
+    assert (tmp_path / "again.box").read_text(encoding="utf-8") == "1\t2\t40\t40\t-1\n9\t9\t40\t40\t-2\n"
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    picks = Picks(np.array(["a\0b", "c"]), np.zeros((2, 2)))
+
+    with pytest.raises(PicksError, match="can't be the name of a file"):
+        write_picks(picks, tmp_path / "boxes", "box", box_pixels=40)
+
+
+def test_an_index_with_a_name_longer_than_any_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "autopick.star"
+    rows = f"m.mrc {'x' * 5000}.star"
+    path.write_text(
+        f"data_coordinate_files\nloop_\n_rlnMicrographName\n_rlnMicrographCoordinates\n{rows}\n", encoding="utf-8"
+    )
+
+    with pytest.raises(PicksError, match="which isn't there"):
+        read_picks(path)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [("<f4", (2,)), ("<f8", (3,)), ("S8",)],
+)
+def test_a_cs_file_whose_fields_are_of_another_kind_is_refused(kind: tuple[Any, ...], tmp_path: Path) -> None:
+    layout: list[Any] = [("location/micrograph_path", "S8"), ("location/micrograph_shape", "<u4", (2,))]
+    layout.append(("location/center_y_frac", "<f4"))
+    table = np.zeros(3, dtype=[*layout, ("location/center_x_frac", *kind)])
+    table["location/micrograph_path"] = b"m.mrc"
+    np.save(tmp_path / "m.npy", table)
+    (tmp_path / "m.npy").rename(tmp_path / "m.cs")
+
+    with pytest.raises(PicksError, match="location/center_x_frac is not what cryoSPARC writes"):
+        read_picks(tmp_path / "m.cs")
+
+
+def test_a_cs_file_that_claims_an_endless_header_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "m.cs"
+    path.write_bytes(b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{'descr': [('uid', '<u8')]}")
+
+    tracemalloc.start()
+    with pytest.raises(PicksError, match="not a table of cryoSPARC"):
+        read_picks(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +90,15 @@ def write(picks: Picks, path: Path) -> None:
     if picks.score is not None:
         columns.append(number_texts(picks.score))
     elif _TUBE in picks.extra:
-        columns.append([str(int(value)) for value in picks.extra[_TUBE].tolist()])
+        columns.append(_tube_ends(picks.extra[_TUBE], path))
     write_text_atomically(path, "".join("\t".join(row) + "\n" for row in zip(*columns, strict=True)))
+
+
+def _tube_ends(values: NDArray[Any], path: Path) -> list[str]:
+    try:
+        return [str(int(value)) for value in values.astype(np.float64).tolist()]
+    except (ValueError, OverflowError):
+        raise PicksError(f"{_TUBE} is no number", where=path, fix="Write .star instead.") from None
 
 
 def _are_tube_ends(values: NDArray[np.float64]) -> bool:

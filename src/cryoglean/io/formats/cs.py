@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cryoglean.durable import write_file_atomically
 from cryoglean.errors import PicksError
-from cryoglean.io.cs_tables import COLUMNS, ROWS, is_table, read_cs_table, shape_columns, text_of
+from cryoglean.io.cs_tables import COLUMNS, ROWS, is_table, numbers_of, read_cs_table, shape_columns, text_of
 from cryoglean.io.format_facts import FormatFacts
 from cryoglean.io.picks_file import telling_file
 from cryoglean.micrograph import micrograph_name
@@ -59,19 +59,17 @@ def read(path: Path) -> Picks:
     missing = [field for field in (PATH, SHAPE, _X, _Y) if field not in names]
     if missing:
         raise PicksError(f"it lacks {', '.join(missing)}", where=path, fix=_EXAMPLE)
-    shapes = np.asarray(table[SHAPE], dtype=np.float64)
-    if shapes.shape != (len(table), 2):
-        raise PicksError(f"{SHAPE} is not height and width", where=path, fix=_EXAMPLE)
+    shapes = numbers_of(table, SHAPE, path, (2,))
     files = [text_of(value) for value in table[PATH].tolist()]
     micrographs = [micrograph_name(file) for file in files]
     if not all(micrographs):
         raise PicksError(f"{PATH} is empty in row {micrographs.index('') + 1}", where=path, fix=_EXAMPLE)
-    x = np.asarray(table[_X], dtype=np.float64) * shapes[:, 1]
-    y = (1.0 - np.asarray(table[_Y], dtype=np.float64)) * shapes[:, 0]
+    x = numbers_of(table, _X, path) * shapes[:, 1]
+    y = (1.0 - numbers_of(table, _Y, path)) * shapes[:, 0]
     extra = {field: np.array(table[field]) for field in names if field not in _OWN and table[field].ndim == 1}
     extra |= shape_columns(shapes)
     extra["micrograph_path"] = np.array(files, dtype=np.str_)
-    scores = np.asarray(table[_SCORE], dtype=np.float64) if _SCORE in names else None
+    scores = numbers_of(table, _SCORE, path) if _SCORE in names else None
     known = scores is not None and (not len(scores) or not np.isnan(scores).all())
     with telling_file(path):
         return Picks(
@@ -114,11 +112,22 @@ def _sizes(picks: Picks, shapes: Mapping[str, tuple[int, int]], path: Path) -> N
     if missing is None:
         return np.array([shapes[name] for name in names], dtype=np.float64).reshape(-1, 2)
     if ROWS in picks.extra and COLUMNS in picks.extra:
-        return np.stack([picks.extra[ROWS], picks.extra[COLUMNS]], axis=1).astype(np.float64)
+        return _kept_sizes(picks, path)
     raise PicksError(
         f"the width and height of the micrograph '{missing}' are needed", where=path,
         fix="Give the micrographs with --micrographs.",
     )  # fmt: skip
+
+
+def _kept_sizes(picks: Picks, path: Path) -> NDArray[np.float64]:
+    """The sizes that came with the picks; a table may have any text in their columns."""
+    try:
+        sizes = np.stack([picks.extra[ROWS], picks.extra[COLUMNS]], axis=1).astype(np.float64)
+    except ValueError:
+        sizes = np.zeros((len(picks), 2))
+    if not (np.isfinite(sizes).all() and (sizes > 0).all()):
+        raise PicksError(f"{ROWS} or {COLUMNS} is no size", where=path, fix="Give the micrographs with --micrographs.")
+    return sizes
 
 
 def _table(picks: Picks, paths: NDArray[np.bytes_], sizes: NDArray[np.float64]) -> NDArray[Any]:

@@ -49,7 +49,7 @@ def read(path: Path) -> Picks:
     lists = {name_from_picks_file(path): content} if isinstance(content, list) else content
     if not isinstance(lists, dict) or not all(isinstance(value, list) for value in lists.values()):
         raise PicksError("it holds something else than lists of picks", where=path, fix=_EXAMPLE)
-    rows = [(name, _row(entry, f"{path}: {name}")) for name, entries in lists.items() for entry in entries]
+    rows = [(name, _row(entry, f"{path}: {name[:60]}")) for name, entries in lists.items() for entry in entries]
     names = [micrograph_name(name) for name in lists]
     if not all(names):
         raise PicksError("a micrograph has no name", where=path, fix=_EXAMPLE)

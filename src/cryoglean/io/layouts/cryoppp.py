@@ -37,7 +37,7 @@ def open_folder(folder: Path) -> FolderDataset:
             )  # fmt: skip
         (folder,) = entries
     if (folder / _REJECTED).is_dir():
-        notes.append(f"{_REJECTED.as_posix()} is not used: labels are the particles, all else is background")
+        notes.append(f"{_REJECTED.as_posix()} is not used")
     return FolderDataset(
         folder, tuple(find_micrographs([folder / _MICROGRAPHS])), (LabelSource("train", folder / _LABELS, "cryoppp"),),
         notes=tuple(notes),

@@ -83,11 +83,16 @@ def _files(folder: Path, table: NDArray[Any], listed: Path) -> tuple[Path, ...]:
 def _find(name: str, folder: Path) -> Path | None:
     """The file, looked for from the folder and from each above it; also without cryoSPARC's leading number."""
     wanted = Path(name)
+    if not wanted.name:
+        return None
     start = folder.absolute()
     for above in (start, *start.parents):
         for path in (above / wanted, above / wanted.with_name(without_number(wanted.name))):
-            if path.is_file():
-                return path
+            try:
+                if path.is_file():
+                    return path
+            except (OSError, ValueError):  # a name that is too long, or with a zero byte in it
+                return None
     return None
 
 
