@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cryoglean.dataset import LabelFiles, ParticleSize
 from cryoglean.doctor.diagnosis import check_turned_labels, diagnose_training
+from cryoglean.engine.tasks import EngineChoice
 from cryoglean.errors import SettingsError
 from cryoglean.evaluate.score import Evaluation, Rules, evaluate_picks
 from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
@@ -21,6 +23,7 @@ from cryoglean.registry import check_cards
 from cryoglean.report.page import make_report
 from cryoglean.run import Run
 from cryoglean.settings import choose_settings
+from cryoglean.shards import Picking, load_run_picker, pick_files_with_workers
 from cryoglean.simulate.settings import simulation_settings
 from cryoglean.simulation import simulate_folder
 
@@ -79,6 +82,7 @@ def pick(
     *,
     threshold: float | None = None,
     pixel_size_angstrom: float | None = None,
+    workers: int = 1,
 ) -> Picks:
     """Pick micrographs with a trained run.
 
@@ -88,6 +92,8 @@ def pick(
         out: a picks file to write, whose suffix says the format; None writes nothing.
         threshold: lowest score; by default that chosen on validation.
         pixel_size_angstrom: overrides the headers; by default that used in training.
+        workers: processes that share the work; more than one need `out`, and a script that calls this under
+            `if __name__ == "__main__":`.
 
     Returns:
         The picks.
@@ -100,6 +106,13 @@ def pick(
     size = choose_pixel_size(folder, pixel_size_angstrom)
     cut = chosen if threshold is None else check_threshold(threshold)
     paths = find_micrographs(_listed(micrographs))
+    choice = EngineChoice(workers).check()
+    if out is None and workers > 1:
+        raise SettingsError("several workers write to a file", where="workers", fix="Give out, such as picks.star.")
+    if out is not None and workers > 1:
+        picking = Picking(partial(load_run_picker, folder.folder.absolute()), cut, size)
+        pick_files_with_workers(picking, paths, Path(out), choice)
+        return read_picks(Path(out))
     if out is not None:
         pick_files(picker, paths, Path(out), cut, pixel_size_angstrom=size)
         return read_picks(Path(out))

@@ -70,6 +70,10 @@ class FetchError(CryogleanError):
     """Public data that can't be fetched: no connection, no such file, no room, a broken archive."""
 
 
+class WorkersError(CryogleanError):
+    """Worker processes or a cluster that can't be used, or were lost."""
+
+
 def did_you_mean(wrong: str, known: Sequence[str], likeness: float = 0.6) -> str:
     """A sentence that proposes the nearest known names, or all of them when none is near.
 

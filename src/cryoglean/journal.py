@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -60,14 +60,15 @@ class Journal:
     def holds(self, path: Path) -> bool:
         """Whether this very file was finished: same place, same size, same time of writing."""
         line = self._read(micrograph_name(path))
-        return line is not None and line["file"] == _identify(path)
+        return line is not None and is_of_file(line, path)
 
     def add(self, path: Path, picks: Picks) -> None:
         """Keep the picks of a finished micrograph."""
-        score = [] if picks.score is None else picks.score.tolist()
-        name = micrograph_name(path)
-        line = {"name": name, "file": _identify(path), "xy": picks.xy.tolist(), "score": score}
-        self._places[name] = append_json_line(self._file, line)
+        self.add_line(journal_line(path, picks))
+
+    def add_line(self, line: Mapping[str, Any]) -> None:
+        """Keep a finished micrograph, as another process said it with `journal_line`."""
+        self._places[line["name"]] = append_json_line(self._file, line)
 
     def replay(self, paths: Sequence[Path]) -> Iterator[Picks]:
         """The picks of finished micrographs, in order, one at a time, with their paths.
@@ -116,6 +117,17 @@ class Journal:
             file.seek(place)
             line: dict[str, Any] = json.loads(file.readline())
         return line
+
+
+def journal_line(path: Path, picks: Picks) -> dict[str, Any]:
+    """What a journal keeps of a finished micrograph."""
+    score = [] if picks.score is None else picks.score.tolist()
+    return {"name": micrograph_name(path), "file": _identify(path), "xy": picks.xy.tolist(), "score": score}
+
+
+def is_of_file(line: Mapping[str, Any], path: Path) -> bool:
+    """Whether a journal's line is of this very file: same place, same size, same time of writing."""
+    return bool(line["file"] == _identify(path))
 
 
 def with_path(picks: Picks, path: Path) -> Picks:

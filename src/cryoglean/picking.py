@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,30 +127,43 @@ def pick_files(
     """
     check_threshold(threshold)
     check_writable(out)
-    folder = out.with_name(f".{out.name}.partial")
+    folder = journal_folder(out)
     skipped: dict[str, str] = {}
-    with Journal(folder, _key(picker, threshold, pixel_size_angstrom)) as journal:
+    with Journal(folder, picking_key(picker, threshold, pixel_size_angstrom)) as journal:
         rehearse(out, folder, paths)
         waiting = [path for path in paths if not journal.holds(path)]
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            for path, future in _read_ahead(reader, picker, waiting, pixel_size_angstrom):
-                name = micrograph_name(path)
-                try:
-                    picks = picker.pick(future.result()).above(threshold)
-                except CryogleanError as error:
-                    skipped[name] = str(error)
-                    continue
-                journal.add(path, picks)
-                if tell is not None:
-                    tell(name, len(picks))
-        picked = [path for path in paths if micrograph_name(path) not in skipped]
-        if not picked:
-            journal.remove()
-            reason = next(iter(skipped.values()), "none was given")
-            raise MicrographError(f"none of the {len(paths)} micrographs could be picked; the first: {reason}")
-        rows = write_picks_from(journal.replay(picked), out, micrographs_by_name(picked))
+        for path, found in pick_each(picker, waiting, pixel_size_angstrom):
+            name = micrograph_name(path)
+            if isinstance(found, CryogleanError):
+                skipped[name] = str(found)
+                continue
+            picks = found.above(threshold)
+            journal.add(path, picks)
+            if tell is not None:
+                tell(name, len(picks))
+        rows = finish(journal, paths, skipped, out)
+    return Harvest(len(paths) - len(skipped), rows, skipped, threshold, len(paths) - len(waiting))
+
+
+def journal_folder(out: Path) -> Path:
+    """Where finished micrographs are kept until all are done."""
+    return out.with_name(f".{out.name}.partial")
+
+
+def finish(journal: Journal, paths: Sequence[Path], skipped: Mapping[str, str], out: Path) -> int:
+    """Write the file from a journal that holds every micrograph but the skipped ones, remove it, and count the picks.
+
+    Raises:
+        MicrographError: not one of the micrographs could be used.
+    """
+    picked = [path for path in paths if micrograph_name(path) not in skipped]
+    if not picked:
         journal.remove()
-    return Harvest(len(picked), rows, skipped, threshold, len(paths) - len(waiting))
+        reason = next(iter(skipped.values()), "none was given")
+        raise MicrographError(f"none of the {len(paths)} micrographs could be picked; the first: {reason}")
+    rows = write_picks_from(journal.replay(picked), out, micrographs_by_name(picked))
+    journal.remove()
+    return rows
 
 
 def rehearse(out: Path, folder: Path, paths: Sequence[Path]) -> None:
@@ -169,10 +182,10 @@ def rehearse(out: Path, folder: Path, paths: Sequence[Path]) -> None:
         trial.unlink(missing_ok=True)
 
 
-def _read_ahead(
-    reader: ThreadPoolExecutor, picker: Picker, paths: Sequence[Path], pixel_size_angstrom: PixelSize
-) -> Iterator[tuple[Path, Future[Prepared]]]:
-    """Read and prepare the next micrographs while the network works on this one."""
+def pick_each(
+    picker: Picker, paths: Sequence[Path], pixel_size_angstrom: PixelSize
+) -> Iterator[tuple[Path, Picks | CryogleanError]]:
+    """The picks of each micrograph, or why it can't be used; the next is read while the network works on this one."""
 
     def prepare(path: Path) -> Prepared:
         said = pixel_size_angstrom
@@ -180,19 +193,32 @@ def _read_ahead(
         return picker.preparation.apply(read_micrograph(path, size))
 
     rest = iter(paths)
-    queue = [(path, reader.submit(prepare, path)) for path in itertools.islice(rest, _READ_AHEAD)]
-    while queue:
-        path, future = queue.pop(0)
-        following = next(rest, None)
-        if following is not None:
-            queue.append((following, reader.submit(prepare, following)))
-        yield path, future
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        queue = [(path, reader.submit(prepare, path)) for path in itertools.islice(rest, _READ_AHEAD)]
+        while queue:
+            path, future = queue.pop(0)
+            following = next(rest, None)
+            if following is not None:
+                queue.append((following, reader.submit(prepare, following)))
+            try:
+                picks = picker.pick(future.result())
+            except CryogleanError as error:
+                yield path, error
+            else:
+                yield path, picks
 
 
-def _key(picker: Picker, threshold: float, pixel_size_angstrom: PixelSize) -> str:
-    """Changes with anything that changes the picks of a micrograph, but the micrograph."""
+def picking_key(picker: Picker, threshold: float, pixel_size_angstrom: PixelSize, where: str | None = None) -> str:
+    """Changes with anything that changes the picks of a micrograph, but the micrograph.
+
+    Args:
+        picker: trained.
+        threshold: see `pick_files`.
+        pixel_size_angstrom: see `pick_files`.
+        where: the hardware in words; None is that of the picker.
+    """
     sizes = dict(pixel_size_angstrom) if isinstance(pixel_size_angstrom, Mapping) else pixel_size_angstrom
-    facts = [picker.to_json(), threshold, sizes, picker.hardware.describe()]
+    facts = [picker.to_json(), threshold, sizes, where or picker.hardware.describe()]
     digest = hashlib.sha256(json.dumps(facts).encode())
     for name, tensor in sorted(picker.network.state_dict().items()):
         digest.update(name.encode())

@@ -24,6 +24,8 @@ _COMMANDS = {
     "relion": "Learn and pick as an external job of RELION.",
     "convert": "Convert picks from one program's files to another's.",
     "evaluate": "Compare picks with the truth.",
+    "experiment": "Compare ways to learn over labelled ratios and seeds, on this machine or a cluster.",
+    "results": "Ask the results of an experiment, with SQL if you like.",
     "report": "Make the report page of a run.",
     "doctor": "Find why picking fails, with evidence and settings that mend it.",
     "pseudolabel": "Run the source notes' experiment: what pseudo-labels bring at 5 and 10 % labels.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +12,9 @@ from rich.console import Console
 from cryoglean.errors import SettingsError
 
 if TYPE_CHECKING:
+    from cryoglean.engine.tasks import EngineChoice
     from cryoglean.learn.picker import Picker
+    from cryoglean.picking import Harvest
 
 
 def pick_command(
@@ -23,6 +26,9 @@ def pick_command(
     contrast: Literal["dark", "light"] | None = None,
     pixel_size_angstrom: float | None = None,
     views: Literal[1, 2, 4, 8] | None = None,
+    workers: int = 1,
+    cluster: str | None = None,
+    dry_run: bool = False,
     quiet: bool = False,
     json: bool = False,
 ) -> int:
@@ -40,26 +46,28 @@ def pick_command(
         contrast: whether particles are darker or lighter than the ice; for `general` only, which takes dark.
         pixel_size_angstrom: pixel size in angstrom; by default that used in training, else that of the header.
         views: rotated and mirrored views that are averaged; by default as in validation.
+        workers: processes, or jobs of a cluster, that share the work; the file is the same.
+        cluster: where workers are: `slurm`, `slurm:FILE` with a job's settings in YAML, the address `tcp://HOST:PORT`
+            of a running dask scheduler, or its scheduler file; by default this machine.
+        dry_run: only print the script of a SLURM job.
         quiet: no progress.
         json: no progress, and a JSON summary on standard output.
     """
     from cryoglean.cli.main import print_json
-    from cryoglean.cli.progress import counting
+    from cryoglean.engine.tasks import EngineChoice
     from cryoglean.io.micrographs import find_micrographs
     from cryoglean.io.picks import check_writable
-    from cryoglean.picking import pick_files
 
+    choice = EngineChoice(workers, cluster).check()
+    if dry_run:
+        return _print_job(choice)
     check_writable(out)
     paths = find_micrographs(micrographs)
     source = _Source(run, diameter_angstrom, contrast, pixel_size_angstrom)
     picker, chosen, size = source.load(views)
     cut = chosen if threshold is None else threshold
-    with counting(quiet=quiet or json) as make_counter:
-        counter = make_counter("pick", len(paths))
-        harvest = pick_files(
-            picker, paths, out, cut, pixel_size_angstrom=size,
-            tell=lambda name, count: counter.advance(f"{name[:40]}: {count}"),
-        )  # fmt: skip
+    pick = partial(_pick_here, picker) if choice.is_this_process else partial(_pick_apart, source, views, choice)
+    harvest = pick(paths, out, cut, size, quiet=quiet or json)
     if json:
         facts = {"micrographs": harvest.micrographs, "picks": harvest.picks, "skipped": harvest.skipped}
         print_json({**facts, "threshold": harvest.threshold, "resumed": harvest.resumed, "out": str(out)})
@@ -67,6 +75,49 @@ def pick_command(
         _say(harvest.skipped)
         if not quiet:
             print(f"{harvest.picks} particles on {harvest.micrographs} micrographs, threshold {cut:.3f}: {out}")
+    return 0
+
+
+def _pick_here(picker: Picker, paths: list[Path], out: Path, cut: float, size: float | None, *, quiet: bool) -> Harvest:
+    from cryoglean.cli.progress import counting
+    from cryoglean.picking import pick_files
+
+    with counting(quiet=quiet) as make_counter:
+        counter = make_counter("pick", len(paths))
+        return pick_files(
+            picker, paths, out, cut, pixel_size_angstrom=size,
+            tell=lambda name, count: counter.advance(f"{name[:40]}: {count}"),
+        )  # fmt: skip
+
+
+def _pick_apart(
+    source: _Source, views: int | None, choice: EngineChoice,
+    paths: list[Path], out: Path, cut: float, size: float | None, *, quiet: bool,
+) -> Harvest:  # fmt: skip
+    from cryoglean.cli.progress import counting
+    from cryoglean.shards import Picking, pick_files_with_workers
+
+    console = Console(stderr=True, soft_wrap=True, quiet=quiet)
+    picking = Picking(partial(_load_picker, source.from_root(), views), cut, size)
+    with counting(quiet=quiet, console=console) as make_counter:
+        counter = make_counter("pick", len(paths))
+        return pick_files_with_workers(
+            picking, paths, out, choice,
+            tell=lambda name, count: counter.advance(f"{name[:40]}: {count}"),
+            say=lambda text: console.print(text, markup=False, highlight=False),
+        )  # fmt: skip
+
+
+def _load_picker(source: _Source, views: int | None) -> Picker:
+    return source.load(views)[0]
+
+
+def _print_job(choice: EngineChoice) -> int:
+    from cryoglean.engine.slurm import job_script
+
+    if not choice.is_slurm:
+        raise SettingsError("only jobs of SLURM have a script", where="--dry-run", fix="Give --cluster slurm, too.")
+    print(job_script(choice.cluster or ""), end="")
     return 0
 
 
@@ -100,6 +151,10 @@ class _Source:
             self.diameter_angstrom, find_hardware(), particles_are_dark=is_dark, views=views
         )
         return picker, threshold, self.pixel_size_angstrom
+
+    def from_root(self) -> _Source:
+        """The same for a process that was started in another folder."""
+        return replace(self, run=self.run.absolute()) if self.run.exists() else self
 
     def _check_run(self) -> None:
         for option, value in (("--diameter-angstrom", self.diameter_angstrom), ("--contrast", self.contrast)):

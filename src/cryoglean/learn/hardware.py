@@ -44,9 +44,10 @@ class Hardware:
         """A (n, c, y, x) batch on the device, channels last."""
         return batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
 
-    def describe(self) -> str:
-        """Such as `cpu, bfloat16, 2 threads`."""
-        return f"{self.device.type}, {'bfloat16' if self.half else 'float32'}, {torch.get_num_threads()} threads"
+    def describe(self, threads: int | None = None) -> str:
+        """Such as `cpu, bfloat16, 2 threads`; the threads are those of this process, or as said."""
+        count = torch.get_num_threads() if threads is None else threads
+        return f"{self.device.type}, {'bfloat16' if self.half else 'float32'}, {count} threads"
 
 
 def find_hardware(precision: Literal["auto", "bfloat16", "float32"] = "auto", device: str | None = None) -> Hardware:

@@ -1,0 +1,188 @@
+"""The work of one cell: train, pick the test micrographs, judge, write the result. It can be killed at any time."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cryoglean.doctor.diagnosis import diagnose_training
+from cryoglean.durable import has_locked, write_json_atomically
+from cryoglean.environment import describe_environment
+from cryoglean.errors import MicrographError, RunError
+from cryoglean.evaluate.score import Rules, evaluate_picks
+from cryoglean.experiment.cell import Cell, Truth
+from cryoglean.experiment.grid import SUPERVISED
+from cryoglean.experiment.store import CELL_FILE, ERROR_FILE, RESULT_FILE, Store, read_result
+from cryoglean.io.micrographs import read_micrograph, read_micrograph_shape
+from cryoglean.io.picks import read_picks
+from cryoglean.learn.checkpoint import load_tensors, save_tensors
+from cryoglean.learn.hardware import find_hardware
+from cryoglean.learn.loop import Tell
+from cryoglean.picking import load_picker, pick_files
+from cryoglean.pipeline import train
+from cryoglean.run import Run
+
+BASE_FILE = "base.safetensors"
+_FIRST_TRAINING = "final.done.safetensors"
+_VALIDATION = ("f1", "precision", "recall", "average_precision")
+_SCORES = ("f1", "precision", "recall", "best_f1", "average_precision", "threshold")
+
+
+def run_cell(out: str, folder: str, base: str = "", tell: Tell | None = None) -> dict[str, Any]:
+    """Bring a cell to its result, from wherever it is.
+
+    Args:
+        out: the experiment's folder.
+        folder: the cell's, below it.
+        base: that of the cell whose first training is taken over, below it; empty: none.
+        tell: is told the events of the training.
+
+    Returns:
+        The result.
+
+    Raises:
+        RunError: another process is at work on it.
+        CryogleanError: what is wrong with it; `error.json` says it, too.
+    """
+    place = Path(out) / folder
+    with _alone(place):
+        if (done := read_result(place)) is not None:
+            return done
+        (place / ERROR_FILE).unlink(missing_ok=True)
+        try:
+            return _work(Path(out), place, base, tell)
+        except Exception as error:
+            write_json_atomically(place / ERROR_FILE, {"error": str(error) or type(error).__name__})
+            raise
+
+
+def _work(out: Path, place: Path, base: str, tell: Tell | None) -> dict[str, Any]:
+    cell = Cell.from_json(json.loads((place / CELL_FILE).read_text(encoding="utf-8")))
+    truth = _read_truth(str(out), cell.data)
+    if truth.digest() != cell.digest:
+        raise RunError(
+            f"the micrographs or labels of {cell.data} have changed since", where=place,
+            fix="Run the experiment again: changed data make new cells.",
+        )  # fmt: skip
+    run = Run(place / "run")
+    shared = _take_over(out / base / BASE_FILE, run) if base else None
+    train(cell.dataset(truth), cell.settings, run, tell=tell, resumes=True)
+    diagnose_training(run)
+    summary = run.summary()
+    if cell.line == SUPERVISED:
+        _offer(run, summary, place / BASE_FILE)
+    started = time.process_time()
+    picks_file = _pick_test(cell, truth, run, place)
+    pick_seconds = time.process_time() - started
+    own = {"train_cpu_seconds": summary["cpu_seconds"], "train_wall_seconds": summary["wall_seconds"]}
+    took = {name: value + (shared or {}).get(name, 0.0) for name, value in own.items()}
+    result = {
+        **_facts(cell), **_judge(cell, truth, picks_file, summary["threshold"]),
+        "validation": {name: summary["validation"][name] for name in _VALIDATION},
+        "rounds": summary["rounds"], "best_step": summary["best_step"], "threshold_rule": summary["threshold_rule"],
+        **{name: round(value, 2) for name, value in took.items()}, "pick_cpu_seconds": round(pick_seconds, 2),
+        "steps": len(run.events("step")) + int((shared or {}).get("steps", 0)),
+        "environment": describe_environment(find_hardware(cell.settings.learn.precision).describe()),
+        "machine": platform.node(),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    write_json_atomically(place / RESULT_FILE, result)
+    return result
+
+
+def _facts(cell: Cell) -> dict[str, Any]:
+    text = json.dumps(cell.settings.model_dump(mode="json"), sort_keys=True)
+    return {
+        "key": cell.key, "data": cell.data, "ratio": cell.ratio, "labelled": len(cell.division.labelled),
+        "seed": cell.seed, "line": cell.line, "strategy": cell.settings.strategy, "is_oracle": cell.is_oracle,
+        "settings_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
+    }  # fmt: skip
+
+
+def _judge(cell: Cell, truth: Truth, picks_file: Path, threshold: float) -> dict[str, Any]:
+    """The scores on the test, by the default definition."""
+    names = cell.division.test
+    shapes = {name: read_micrograph_shape(truth.paths[name]) for name in names}
+    rules = Rules(border_pixels=truth.data.border_pixels, shapes=shapes, diameter_pixels=_diameter(truth, cell))
+    ignore = None if truth.ignore is None else truth.ignore.of(names)
+    picks = read_picks(picks_file).of(names)
+    found = evaluate_picks(picks, truth.labels.of(names), rules, threshold=threshold, ignore=ignore).to_json()
+    columns = ("micrograph", "true_positives", "picks", "truth")
+    return {
+        **{name: found[name] for name in _SCORES}, "definition": found["definition"],
+        "per_micrograph": [{name: row[name] for name in columns} for row in found["per_micrograph"]],
+    }  # fmt: skip
+
+
+def _diameter(truth: Truth, cell: Cell) -> float:
+    """In pixels of the test micrographs."""
+    size = truth.data.pixel_size_angstrom
+    if size is None:
+        size = read_micrograph(truth.paths[cell.division.test[0]]).pixel_size_angstrom
+    if size is None:
+        raise MicrographError("its header says no pixel size", where=cell.division.test[0], fix="Say it in the grid.")
+    return truth.data.diameter_angstrom / size
+
+
+def _pick_test(cell: Cell, truth: Truth, run: Run, place: Path) -> Path:
+    """Pick the test micrographs once, down to the lowest score kept."""
+    file = place / "test.csv"
+    if not file.exists():
+        picker, _ = load_picker(run)
+        paths = [truth.paths[name] for name in cell.division.test]
+        made = pick_files(
+            picker, paths, file, picker.settings.floor, pixel_size_angstrom=truth.data.pixel_size_angstrom
+        )
+        for name, reason in made.skipped.items():
+            file.unlink()
+            raise MicrographError(f"it can't be tested on ({reason})", where=name, fix="Take it out of the data set.")
+    return file
+
+
+def _offer(run: Run, summary: dict[str, Any], file: Path) -> None:
+    """Keep the supervised network in the form in which an interrupted training keeps its first phase."""
+    tensors = {f"best.{name}": value for name, value in load_tensors(run.weights_file)[0].items()}
+    score = max((event["average_precision"] for event in run.events("validation")), default=0.0)
+    facts = {name: summary[f"{name}_seconds"] for name in ("cpu", "wall")}
+    told = {"train_cpu_seconds": facts["cpu"], "train_wall_seconds": facts["wall"], "steps": len(run.events("step"))}
+    save_tensors(file, tensors, {"best_step": summary["best_step"], "best_score": score, **told})
+
+
+def _take_over(file: Path, run: Run) -> dict[str, Any] | None:
+    """Begin a training with the network of another cell; what that one cost."""
+    if not file.exists():
+        return None
+    if not run.settings_file.exists() and not (run.checkpoint_folder / _FIRST_TRAINING).exists():
+        run.checkpoint_folder.mkdir(parents=True, exist_ok=True)
+        part = run.checkpoint_folder / f".{_FIRST_TRAINING}.part"
+        shutil.copy(file, part)
+        part.rename(run.checkpoint_folder / _FIRST_TRAINING)
+    return dict(load_tensors(file)[1])
+
+
+@lru_cache(maxsize=4)
+def _read_truth(out: str, data: str) -> Truth:
+    """Once a process: a worker does many cells of one data set."""
+    return Truth.read(Store(Path(out)).grid().data[data])
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Inside, no other process is at work on the cell.
+
+    Raises:
+        RunError: one is.
+    """
+    with (place / "lock").open("w", encoding="utf-8") as file:
+        if not has_locked(file):
+            raise RunError("another process is at work on it", where=place, fix="Wait for it.")
+        yield
