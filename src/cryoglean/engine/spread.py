@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import queue
 import statistics
 import time
@@ -96,14 +97,16 @@ class _Spreading:
 
     def _submit(self, flight: _Flight) -> None:
         """Hand a copy to the scheduler; where an earlier one failed, it goes to an idle worker other than that."""
+        import cloudpickle
+
         preferred = []
         if flight.avoid:
             busy = {address for address, keys in self._workers.client.processing().items() if keys}
             preferred = [address for address in self._addresses if address not in busy | {flight.avoid}]
         has_choice = bool(preferred)
         future = self._workers.client.submit(
-            _attempt_on_worker, self._function, flight.task.payload, key=next(self._names), pure=False,
-            workers=preferred if has_choice else None, allow_other_workers=has_choice,
+            _attempt_on_worker, cloudpickle.dumps((self._function, flight.task.payload)), key=next(self._names),
+            pure=False, workers=preferred if has_choice else None, allow_other_workers=has_choice,
         )  # fmt: skip
         flight.attempts += 1
         flight.copies[future] = time.monotonic()
@@ -193,7 +196,13 @@ def _result_of(future: Future, seconds: float) -> tuple[Attempt, int]:
     return Attempt("failed", None, " ".join(f"{type(error).__name__}: {error}".split()), seconds), 0
 
 
-def _attempt_on_worker(function: Callable[[Any], Any], payload: Any) -> Attempt:
+def _attempt_on_worker(call: bytes) -> Attempt:
+    """Run a pickled call: the scheduler unpickles what it is given, and need not import what the task does."""
     from distributed import get_worker
 
-    return replace(attempt(function, payload), worker=get_worker().address)
+    return replace(attempt(_unpickle_and_call, call), worker=get_worker().address)
+
+
+def _unpickle_and_call(call: bytes) -> Any:
+    function, payload = pickle.loads(call)
+    return function(payload)
