@@ -60,6 +60,7 @@ class _Spreading:
         self._seconds: list[float] = []
         self._names = (f"cryoglean-{uuid.uuid4().hex[:12]}-{number}" for number in itertools.count())
         self._addresses: list[str] = []
+        self._heard = 0
         self._looked_at = self._seen_at = self._renewed_at = time.monotonic()
         self._look()
 
@@ -150,6 +151,7 @@ class _Spreading:
         except (OSError, TimeoutError) as error:  # what distributed raises when nobody answers
             raise WorkersError("the connection to the scheduler is lost", fix="Give the same command again.") from error
         self._addresses = [address for address, count in threads.items() for _ in range(count)]
+        self._hear_refusals()
         if self._addresses:
             self._seen_at = now
         elif now - self._seen_at > self._workers.patience_seconds:
@@ -163,6 +165,14 @@ class _Spreading:
                 self._tell(f"no worker has been there for {now - self._seen_at:.0f} seconds; waiting")
             if self._workers.renew is not None:
                 self._workers.renew()
+
+    def _hear_refusals(self) -> None:
+        refusals = self._workers.refusals
+        if len(refusals) >= self._workers.wanted and not self._addresses:
+            raise WorkersError(f"there is no worker, and none is given: {refusals[-1]}")
+        if len(refusals) > self._heard:
+            self._heard = len(refusals)
+            self._tell(f"{self._heard} of {self._workers.wanted} workers were refused: {refusals[-1]}")
 
     def _double(self) -> None:
         """Start a second copy of tasks that lag, once nothing else is left to start."""

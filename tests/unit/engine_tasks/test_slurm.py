@@ -13,7 +13,7 @@ from cryoglean.engine import spread
 from cryoglean.engine.run import run_tasks
 from cryoglean.engine.slurm import job_script
 from cryoglean.engine.tasks import EngineChoice, Task
-from cryoglean.errors import SettingsError
+from cryoglean.errors import SettingsError, WorkersError
 
 pytest.importorskip("dask_jobqueue", reason="the extra 'cluster' is not installed")
 
@@ -132,6 +132,18 @@ def test_the_scripts_are_really_run_and_ended(
     while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_what_sbatch_refuses_is_said(slurm_here: Path) -> None:
+    program = slurm_here.parent / "programs" / "sbatch"
+    program.write_text('#!/bin/bash\necho "sbatch: error: invalid partition specified: gpuu" >&2\nexit 1\n')
+
+    with pytest.raises(WorkersError, match="invalid partition specified: gpuu"):
+        next(run_tasks([Task("a", 1)], str, EngineChoice(2, "slurm")))
+
+    program.unlink()
+    with pytest.raises(WorkersError, match="sbatch"):
+        next(run_tasks([Task("a", 1)], str, EngineChoice(2, "slurm")))
 
 
 @pytest.mark.slow
