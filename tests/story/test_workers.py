@@ -134,7 +134,7 @@ def test_the_main_process_killed_half_way_goes_on(make_files: Callable[..., list
     time.sleep(1)
     finished = finished_lines(partial)
 
-    harvest = pick_files_with_workers(Picking(make_picker, 0.5), paths, out, TWO)
+    harvest = pick_files_with_workers(Picking(make_picker, 0.5), paths, out, EngineChoice())  # as well as with two
 
     assert 15 <= finished < 50
     assert finished - 2 <= harvest.resumed <= finished  # two lines may be in both the journal and a worker's file

@@ -12,6 +12,8 @@ from cryoglean.engine.tasks import SLURM
 from cryoglean.errors import SettingsError
 
 _PROLOGUE = ("export CRYOGLEAN_THREADS=1", "export OMP_NUM_THREADS=1")
+_REFUSED = "0"
+"""The number of a job that SLURM did not take; it has none with this."""
 
 
 class JobSettings(BaseModel):
@@ -87,22 +89,52 @@ def read_job(cluster: str) -> JobSettings:
         ) from error  # fmt: skip
 
 
-def slurm_cluster(job: JobSettings) -> Any:
-    """A scheduler in this process whose workers SLURM starts; none is asked for yet.
+def check_jobqueue() -> None:
+    """Refuse what needs dask-jobqueue where that is not installed.
 
     Raises:
-        SettingsError: dask-jobqueue is missing, or refuses the settings.
+        SettingsError: it is not.
     """
     try:
-        from dask_jobqueue import SLURMCluster
+        import dask_jobqueue  # noqa: F401
     except ImportError as error:
         raise SettingsError(
             "the package 'dask-jobqueue' is missing", where="--cluster slurm",
             fix="Install it: pip install 'cryoglean[cluster]'.",
         ) from error  # fmt: skip
+
+
+def slurm_cluster(job: JobSettings, refusals: list[str]) -> Any:
+    """A scheduler in this process whose workers SLURM starts; none is asked for yet.
+
+    Args:
+        job: what each asks for.
+        refusals: what `sbatch` says when it takes no job is added to it, as dask only logs that.
+
+    Raises:
+        SettingsError: dask-jobqueue refuses the settings.
+    """
+    from dask_jobqueue.slurm import SLURMCluster, SLURMJob
+
+    class Job(SLURMJob):  # type: ignore[misc]
+        async def _submit_job(self, script_filename: str) -> Any:
+            try:
+                return await super()._submit_job(script_filename)
+            except (OSError, RuntimeError) as error:
+                refusals.append(" ".join(str(error).split("stderr:")[-1].split()))
+                return _REFUSED
+
+        @classmethod
+        async def _close_job(cls, job_id: str, cancel_command: str) -> None:
+            if job_id != _REFUSED:
+                await super()._close_job(job_id, cancel_command)
+
+    class Cluster(SLURMCluster):  # type: ignore[misc]
+        job_cls = Job
+
     options = {"dashboard_address": "127.0.0.1:0", "dashboard": False, "allowed_failures": 0}
     try:
-        return SLURMCluster(scheduler_options=options, silence_logs="critical", **job.for_jobqueue())
+        return Cluster(scheduler_options=options, silence_logs="critical", **job.for_jobqueue())
     except ValueError as error:
         raise SettingsError(" ".join(str(error).split()), where="--cluster slurm") from error
 
@@ -114,12 +146,10 @@ def job_script(cluster: str) -> str:
         cluster: see `read_job`.
 
     Raises:
-        SettingsError: see `read_job` and `slurm_cluster`.
+        SettingsError: dask-jobqueue is missing, or the settings can't be used.
     """
     job = read_job(cluster)
-    try:
-        from dask_jobqueue.slurm import SLURMJob
-    except ImportError:
-        with slurm_cluster(job):  # says what is missing
-            return ""
+    check_jobqueue()
+    from dask_jobqueue.slurm import SLURMJob
+
     return str(SLURMJob("tcp://SCHEDULER:PORT", name="cryoglean", config_name=SLURM, **job.for_jobqueue()).job_script())

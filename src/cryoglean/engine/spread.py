@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import queue
 import statistics
 import time
@@ -59,6 +60,7 @@ class _Spreading:
         self._seconds: list[float] = []
         self._names = (f"cryoglean-{uuid.uuid4().hex[:12]}-{number}" for number in itertools.count())
         self._addresses: list[str] = []
+        self._heard = 0
         self._looked_at = self._seen_at = self._renewed_at = time.monotonic()
         self._look()
 
@@ -96,14 +98,16 @@ class _Spreading:
 
     def _submit(self, flight: _Flight) -> None:
         """Hand a copy to the scheduler; where an earlier one failed, it goes to an idle worker other than that."""
+        import cloudpickle
+
         preferred = []
         if flight.avoid:
             busy = {address for address, keys in self._workers.client.processing().items() if keys}
             preferred = [address for address in self._addresses if address not in busy | {flight.avoid}]
         has_choice = bool(preferred)
         future = self._workers.client.submit(
-            _attempt_on_worker, self._function, flight.task.payload, key=next(self._names), pure=False,
-            workers=preferred if has_choice else None, allow_other_workers=has_choice,
+            _attempt_on_worker, cloudpickle.dumps((self._function, flight.task.payload)), key=next(self._names),
+            pure=False, workers=preferred if has_choice else None, allow_other_workers=has_choice,
         )  # fmt: skip
         flight.attempts += 1
         flight.copies[future] = time.monotonic()
@@ -147,6 +151,7 @@ class _Spreading:
         except (OSError, TimeoutError) as error:  # what distributed raises when nobody answers
             raise WorkersError("the connection to the scheduler is lost", fix="Give the same command again.") from error
         self._addresses = [address for address, count in threads.items() for _ in range(count)]
+        self._hear_refusals()
         if self._addresses:
             self._seen_at = now
         elif now - self._seen_at > self._workers.patience_seconds:
@@ -160,6 +165,14 @@ class _Spreading:
                 self._tell(f"no worker has been there for {now - self._seen_at:.0f} seconds; waiting")
             if self._workers.renew is not None:
                 self._workers.renew()
+
+    def _hear_refusals(self) -> None:
+        refusals = self._workers.refusals
+        if len(refusals) >= self._workers.wanted and not self._addresses:
+            raise WorkersError(f"there is no worker, and none is given: {refusals[-1]}")
+        if len(refusals) > self._heard:
+            self._heard = len(refusals)
+            self._tell(f"{self._heard} of {self._workers.wanted} workers were refused: {refusals[-1]}")
 
     def _double(self) -> None:
         """Start a second copy of tasks that lag, once nothing else is left to start."""
@@ -193,7 +206,13 @@ def _result_of(future: Future, seconds: float) -> tuple[Attempt, int]:
     return Attempt("failed", None, " ".join(f"{type(error).__name__}: {error}".split()), seconds), 0
 
 
-def _attempt_on_worker(function: Callable[[Any], Any], payload: Any) -> Attempt:
+def _attempt_on_worker(call: bytes) -> Attempt:
+    """Run a pickled call: the scheduler unpickles what it is given, and need not import what the task does."""
     from distributed import get_worker
 
-    return replace(attempt(function, payload), worker=get_worker().address)
+    return replace(attempt(_unpickle_and_call, call), worker=get_worker().address)
+
+
+def _unpickle_and_call(call: bytes) -> Any:
+    function, payload = pickle.loads(call)
+    return function(payload)

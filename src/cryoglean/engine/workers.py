@@ -6,11 +6,11 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryoglean.engine.slurm import read_job, slurm_cluster
+from cryoglean.engine.slurm import check_jobqueue, read_job, slurm_cluster
 from cryoglean.engine.tasks import SLURM, EngineChoice
 from cryoglean.errors import SettingsError, WorkersError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = {"CRYOGLEAN_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
-_START_SECONDS = 120
 _CONNECT_SECONDS = 20
 
 
@@ -31,11 +30,15 @@ class Workers:
         client: the connection to their scheduler.
         patience_seconds: how long all of them may be gone before it is given up.
         renew: asks for as many as were wanted again; where nothing else does that.
+        wanted: how many were asked for.
+        refusals: why one did not come, in the words of whoever was asked; grows.
     """
 
     client: Client
     patience_seconds: float
     renew: Callable[[], object] | None = None
+    wanted: int = 1
+    refusals: list[str] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -55,9 +58,11 @@ def open_workers(choice: EngineChoice) -> Iterator[Workers]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # lost workers are told in our words
     if choice.is_slurm:
         job = read_job(choice.cluster or SLURM)
-        with slurm_cluster(job) as cluster, distributed.Client(cluster) as client:
+        check_jobqueue()
+        refusals: list[str] = []
+        with slurm_cluster(job, refusals) as cluster, distributed.Client(cluster) as client:
             cluster.scale(jobs=choice.workers)
-            yield Workers(client, float("inf"), lambda: cluster.scale(jobs=choice.workers))
+            yield Workers(client, float("inf"), lambda: cluster.scale(jobs=choice.workers), choice.workers, refusals)
     elif choice.cluster is not None:
         with _connect(choice.cluster) as client:
             yield Workers(client, 600.0)

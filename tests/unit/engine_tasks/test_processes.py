@@ -1,5 +1,6 @@
 """Tasks in real worker processes: killed, failing, lagging, interrupted."""
 
+import json
 import os
 import subprocess
 import sys
@@ -175,6 +176,55 @@ def test_a_scheduler_that_is_not_there_is_said_so(monkeypatch: pytest.MonkeyPatc
         next(run_tasks([Task("a", 1)], str, EngineChoice(cluster="tcp://127.0.0.1:9")))
     with pytest.raises(SettingsError, match="neither slurm"):
         next(run_tasks([Task("a", 1)], str, EngineChoice(cluster=str(tmp_path / "none.json"))))
+
+
+@pytest.fixture
+def scheduler_file(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+    """A scheduler and a worker that were started by somebody else."""
+    file = tmp_path / "scheduler.json"
+    program = [sys.executable, "-m", "dask"]
+    more = ["--scheduler-file", str(file), "--no-dashboard"]
+    environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}"}
+    log = (tmp_path / "log").open("w")
+    scheduler = subprocess.Popen(
+        [*program, "scheduler", "--host", "127.0.0.1", "--port", "0", *more], stdout=log, stderr=log
+    )
+    worker = subprocess.Popen(
+        [*program, "worker", "--nthreads", "1", "--no-nanny", *more], stdout=log, stderr=log, env=environment
+    )
+    deadline = time.monotonic() + 30
+    while not (file.exists() and file.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    yield file, scheduler
+    for process in (worker, scheduler):
+        process.kill()
+        process.wait()
+    log.close()
+
+
+def test_workers_that_are_there_already_are_used(scheduler_file: tuple[Path, subprocess.Popen[bytes]]) -> None:
+    from engine_work import double
+
+    file, _ = scheduler_file
+    found = list(run_tasks([Task("a", 1), Task("b", 2)], double, EngineChoice(1, str(file))))
+
+    assert [(outcome.value, outcome.error) for outcome in found] == [(2, ""), (4, "")]
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_ends_the_work(scheduler_file: tuple[Path, subprocess.Popen[bytes]]) -> None:
+    """It takes 15 seconds until distributed gives up."""
+    from engine_work import who
+
+    file, scheduler = scheduler_file
+    address = json.loads(file.read_text())["address"]
+    outcomes = run_tasks((Task(str(n), None) for n in range(10000)), who, EngineChoice(1, address))
+    next(outcomes)
+
+    scheduler.kill()
+
+    with pytest.raises(WorkersError, match="connection to the scheduler is lost"):
+        list(outcomes)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

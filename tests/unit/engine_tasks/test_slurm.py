@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from cryoglean.cli.main import run
+from cryoglean.engine import spread
 from cryoglean.engine.run import run_tasks
 from cryoglean.engine.slurm import job_script
 from cryoglean.engine.tasks import EngineChoice, Task
-from cryoglean.errors import SettingsError
+from cryoglean.errors import SettingsError, WorkersError
 
 pytest.importorskip("dask_jobqueue", reason="the extra 'cluster' is not installed")
 
@@ -131,3 +132,40 @@ def test_the_scripts_are_really_run_and_ended(
     while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_what_sbatch_refuses_is_said(slurm_here: Path) -> None:
+    program = slurm_here.parent / "programs" / "sbatch"
+    program.write_text('#!/bin/bash\necho "sbatch: error: invalid partition specified: gpuu" >&2\nexit 1\n')
+
+    with pytest.raises(WorkersError, match="invalid partition specified: gpuu"):
+        next(run_tasks([Task("a", 1)], str, EngineChoice(2, "slurm")))
+
+    program.unlink()
+    with pytest.raises(WorkersError, match="sbatch"):
+        next(run_tasks([Task("a", 1)], str, EngineChoice(2, "slurm")))
+
+
+@pytest.mark.slow
+def test_a_job_that_ends_too_early_is_asked_for_again(
+    slurm_here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its time is over: the job and its worker are gone at once."""
+    import dask
+    from engine_work import who
+
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setattr(spread, "_SECONDS_BETWEEN_RENEWALS", 1.0)
+    (tmp_path / "job.yaml").write_text("memory: 2GB\ninterface: lo\n")
+    choice = EngineChoice(1, f"slurm:{tmp_path / 'job.yaml'}")
+    pids = []
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "2s"}):
+        for outcome in run_tasks((Task(str(n), None) for n in range(20)), who, choice):
+            assert outcome.is_done
+            pids.append(int(outcome.value["pid"]))
+            if len(pids) == 5:
+                os.killpg(os.getpgid(pids[0]), 9)
+
+    assert len(pids) == 20
+    assert len(set(pids)) == 2
+    assert len(list(slurm_here.glob("*.sh"))) == 2
