@@ -16,7 +16,7 @@ WORST = 3
 
 _MEANS = ("gain", "precision", "recall", "usage", "particle_share")
 _COLUMNS = (
-    "where", "rounds", "counted", "AP gained on validation", "precision", "recall", "pixels used", "share of particles",
+    "where", "rounds", "counted", "AP gained", "precision", "recall", "pixels used", "particle share",
 )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def rounds_section(outcome: Outcome) -> Section | None:
         return None
     text = Text(
         "A round counts if validation does not speak against it, by the line's own rule; else the network of before is "
-        "kept. Precision and recall are those of the pseudo-labels' particle pixels, as far as truth was at hand."
+        "kept. AP is gained on validation. Precision and recall are those of the pseudo-labels' particle pixels, as far as truth was at hand."
     )
     return Section("Pseudo-labels", (text, Table(_COLUMNS, tuple(rows), "Means over all rounds of all seeds")))
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def style_of(line: str, lines: Sequence[str]) -> dict[str, Any]:
     """Colour, marker and line style: the same for a line in all figures; no two of the first 36 are alike."""
     if line == ORACLE:
-        return {"color": INK, "marker": "*", "linestyle": ":"}
+        return {"color": INK, "marker": "X", "linestyle": ":"}
     place = lines.index(line)
     return {
         "color": LINE_COLOURS[place % len(LINE_COLOURS)],
@@ -51,6 +51,7 @@ def draw_seeds(values: Mapping[str, Mapping[int, float]], lines: Sequence[str], 
             axes.plot([mean, mean], [rows[line] - 0.28, rows[line] + 0.28], color=style["color"], linewidth=2.6)
     axes.set_yticks(list(rows.values()), list(rows))
     axes.set_ylim(-0.6, len(values) - 0.4)
+    axes.locator_params(axis="x", nbins=5)
     label_axes(axes, "F1 on the test micrographs", "", title)
     return figure
 

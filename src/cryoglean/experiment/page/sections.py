@@ -15,11 +15,12 @@ from cryoglean.experiment.page.wording import (
 from cryoglean.experiment.statistics.curves import Curve
 from cryoglean.experiment.statistics.grid import SUPERVISED
 from cryoglean.experiment.statistics.power import SeedPower
+from cryoglean.experiment.statistics.savings import AT_START, NOT_REACHED, Saving
 from cryoglean.report.figures.drawing import to_png
 from cryoglean.report.section import Block, Folded, Gallery, Picture, Section, Table, Text
 
 _COLUMNS = (
-    "line", "seeds", "F1", "AP", "F1 to supervised", "95 % interval", "verdict", "gap to oracle closed", "CPU-s",
+    "line", "seeds", "F1", "AP", "ΔF1", "95 % interval", "verdict", "gap closed", "CPU-s",
 )  # fmt: skip
 
 
@@ -29,9 +30,10 @@ def lines_section(outcome: Outcome) -> Section | None:
         return None
     blocks: list[Block] = [
         Text(
-            "Means over seeds, on the test micrographs. A difference is taken seed by seed, on the same splits. Its "
-            "interval is over seeds and test micrographs; the verdict is gain or loss where the interval is on one "
-            "side of 0. Lines are in the order of the experiment: this is no ranking."
+            "Means over seeds, on the test micrographs. ΔF1 is the difference to supervised, seed by seed, on the same "
+            "splits. Its interval is over seeds and test micrographs; the verdict is gain or loss where the interval "
+            "is on one side of 0. Gap closed: which share of the way from supervised to the oracle. Lines are in the "
+            "order of the experiment: this is no ranking."
         )
     ]
     for block in outcome.results.blocks:
@@ -54,6 +56,11 @@ def _row(entry: Entry) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def _beside(pictures: list[Picture]) -> Picture | Gallery:
+    """One alone does not fill the page."""
+    return pictures[0] if len(pictures) == 1 else Gallery(tuple(pictures))
+
+
 def seeds_section(outcome: Outcome) -> Section | None:
     """A dot for each seed."""
     pictures = []
@@ -69,7 +76,7 @@ def seeds_section(outcome: Outcome) -> Section | None:
     if not pictures:
         return None
     text = Text("A dot is a seed, a bar the mean. The same seed has the same splits in all lines and is joined.")
-    return Section("Seeds", (text, Gallery(tuple(pictures))))
+    return Section("Seeds", (text, _beside(pictures)))
 
 
 def curves_section(outcome: Outcome) -> Section | None:
@@ -91,7 +98,7 @@ def curves_section(outcome: Outcome) -> Section | None:
         "Means over seeds; bands are 95 % intervals of each mean, from 3 seeds on. Lines share their splits, so bands "
         "that overlap don't mean that lines can't be told apart: the table above does."
     )
-    return Section("Learning curves", (text, Gallery(tuple(pictures))))
+    return Section("Learning curves", (text, _beside(pictures)))
 
 
 def ranks_section(outcome: Outcome) -> Section | None:
@@ -104,7 +111,8 @@ def ranks_section(outcome: Outcome) -> Section | None:
         alt = f"Critical difference diagram. {account.ranking.sentence}"
         caption = "Best on the left. A bar joins lines that can't be told apart (Friedman, Nemenyi at 5 %)."
         blocks.append(Picture("ranks", to_png(draw_ranks(account.ranking)), alt, caption, is_wide=True))
-    blocks += [Text(one.sentence) for one in account.across]
+    across = {one.line: one.sentence for one in account.across}
+    blocks += [Text(across[line]) for line in outcome.in_order(across)]
     blocks.append(Folded("Each data set and ratio", tuple(Text(one.sentence) for one in account.groups)))
     return Section("Ranking", tuple(blocks))
 
@@ -115,7 +123,25 @@ def savings_section(outcome: Outcome) -> Section | None:
     if not found:
         return None
     text = Text("With how many labelled micrographs a line reaches the F1 that supervised has with more.")
-    return Section("Labels saved", (text, *(Text(one.sentence) for one in found)))
+    rows = tuple((f"{one.data}, {one.line}", *_say_saving(one)) for one in found)
+    columns = ("line", "labels of supervised", "its F1", "reached with", "95 % interval", "verdict")
+    told = Folded("In words", tuple(Text(one.sentence) for one in found))
+    return Section("Labels saved", (text, Table(columns, rows, "Labelled micrographs"), told))
+
+
+def _say_saving(one: Saving) -> tuple[str, ...]:
+    fewest, most = one.tried
+    reached = {AT_START: f"{fewest} or fewer", NOT_REACHED: f"more than {most}"}.get(
+        one.status, f"{one.labels or 0:.1f}"
+    )
+    if one.target is None:
+        return (str(one.labelled), "–", "–", "–", "no seed has all results")
+    if not one.has_interval:
+        return (str(one.labelled), f"{one.target:.3f}", reached, "–", "too few seeds")
+    low = f"below {fewest}" if one.lower is None else f"{one.lower:.1f}"
+    high = f"above {most}" if one.upper is None else f"{one.upper:.1f}"
+    verdict = "saving" if one.is_clear else "no detectable saving"
+    return (str(one.labelled), f"{one.target:.3f}", reached, f"{low} to {high}", verdict)
 
 
 def power_section(outcome: Outcome) -> Section | None:
@@ -158,4 +184,4 @@ def costs_section(outcome: Outcome) -> Section | None:
         f"{SUPERVISED} network its training is counted, too. The grey line joins those that no other line beats in "
         "both; points on it may still differ by chance only."
     )
-    return Section("Cost", (text, Gallery(tuple(pictures))))
+    return Section("Cost", (text, _beside(pictures)))

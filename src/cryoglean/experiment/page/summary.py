@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from cryoglean.experiment.grid import ORACLE
 from cryoglean.experiment.page.outcome import End, Outcome, Place, say_ratio
-from cryoglean.experiment.statistics.differences import TOO_FEW
+from cryoglean.experiment.statistics.differences import TOO_FEW, PairedDifference
 from cryoglean.experiment.statistics.intervals import FEWEST
-from cryoglean.report.section import Block, Code, Fact, Facts, Folded, Notice, Section, Table, Text, fold_if_long
+from cryoglean.report.section import Block, Code, Fact, Facts, Folded, Notice, Section, Table, Text
 
 _SHOWN = 12
 """Sentences above which they are folded."""
@@ -52,6 +52,12 @@ def _say_differences(outcome: Outcome) -> list[Block]:
     return [*blocks, Text(outcome.account.ranking.sentence)]
 
 
+def _say_verdicts(line: str, judged: Sequence[PairedDifference]) -> str:
+    counts = Counter(one.verdict for one in judged if one.line == line)
+    said = ", ".join(f"{verdict} in {many}" for verdict, many in counts.most_common())
+    return f"{line} against supervised, of {counts.total()} pairs of data set and ratio: {said}."
+
+
 def _say_compared(outcome: Outcome) -> str:
     grid = outcome.grid
     return (
@@ -72,10 +78,12 @@ def _say_ends(failed: Mapping[Place, End], missing: Mapping[Place, End]) -> list
         )
     if failed:
         rows = tuple((str(place), end.error) for place, end in failed.items())
-        blocks.append(fold_if_long(Table(("cell", "reason"), rows, "Cells that failed", is_words=True), 5))
+        table = Table(("cell", "reason"), rows, "Cells that failed", is_words=True)
+        blocks.append(Folded(f"Cells that failed: {len(failed)}", (table,)))
     if missing:
         rows = tuple((str(place), end.status) for place, end in missing.items())
-        blocks.append(fold_if_long(Table(("cell", "how far"), rows, "Cells without a result", is_words=True), 5))
+        table = Table(("cell", "how far"), rows, "Cells that were not run to the end", is_words=True)
+        blocks.append(Folded(f"Cells that were not run to the end: {len(missing)}", (table,)))
     return blocks
 
 
