@@ -198,7 +198,9 @@ def test_latex_is_escaped_and_balanced(whole: Path) -> None:
 
 @pytest.mark.parametrize(
     ("plain", "escaped"),
-    [("a_b&c", r"a\_b\&c"), ("5 % #1 $", r"5 \% \#1 \$"), ("\\{~^}", r"\textbackslash{}\{\textasciitilde{}\textasciicircum{}\}")],
+    [("a_b&c", r"a\_b\&c"),
+     ("5 % #1 $", r"5 \% \#1 \$"),
+     ("\\{~^}", r"\textbackslash{}\{\textasciitilde{}\textasciicircum{}\}")],
 )  # fmt: skip
 def test_latex_escapes(plain: str, escaped: str) -> None:
     assert escape_latex(plain) == escaped

@@ -36,7 +36,8 @@ def rounds_section(outcome: Outcome) -> Section | None:
         return None
     text = Text(
         "A round counts if validation does not speak against it, by the line's own rule; else the network of before is "
-        "kept. AP is gained on validation. Precision and recall are those of the pseudo-labels' particle pixels, as far as truth was at hand."
+        "kept. AP is gained on validation. Pixels used are learned from, the rest is ignored. Precision and recall "
+        "count pixels: the same labelling was tried on labelled micrographs that the teacher had not seen."
     )
     return Section("Pseudo-labels", (text, Table(_COLUMNS, tuple(rows), "Means over all rounds of all seeds")))
 

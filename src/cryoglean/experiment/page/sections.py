@@ -119,7 +119,7 @@ def ranks_section(outcome: Outcome) -> Section | None:
 
 def savings_section(outcome: Outcome) -> Section | None:
     """With how few labels lines do as well as supervised."""
-    found = outcome.account.savings
+    found = [one for one in outcome.account.savings if one.tried[0] < one.tried[1]]
     if not found:
         return None
     text = Text("With how many labelled micrographs a line reaches the F1 that supervised has with more.")

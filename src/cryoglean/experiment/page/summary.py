@@ -42,10 +42,7 @@ def _say_differences(outcome: Outcome) -> list[Block]:
         blocks.append(Notice(f"From fewer than {FEWEST} seeds no gain can be told from chance. Run {FEWEST} or more."))
     sentences: list[Block] = [Text(one.sentence) for one in judged]
     if len(sentences) > _SHOWN:
-        counts = Counter(one.verdict for one in judged)
-        blocks.append(
-            Text("Against supervised: " + ", ".join(f"{many} x {said}" for said, many in counts.items()) + ".")
-        )
+        blocks += [Text(_say_verdicts(line, judged)) for line in outcome.in_order(one.line for one in judged)]
         blocks.append(Folded(f"All {len(sentences)} comparisons", tuple(sentences)))  # type: ignore[arg-type]
     else:
         blocks += sentences
