@@ -153,9 +153,20 @@ def need_data_sets(folder: Path, _: Runner) -> None:
         MAKERS[name](folder / "MICROGRAPHS", labels, folder / place)
 
 
+def need_experiment(folder: Path, _: Runner) -> None:
+    """`data/`: micrographs, and the particles of all of them in `coordinates.csv`."""
+    tables = [read_picks(folder / name) for name in ("labels.csv", "truth.csv")]
+    (folder / "data").mkdir()
+    for path in (folder / "MICROGRAPHS").glob("*.mrc"):
+        shutil.copy(path, folder / "data")
+    name, xy = (np.concatenate([getattr(table, part) for table in tables]) for part in ("micrograph", "xy"))
+    write_picks(Picks(name, xy), folder / "data" / "coordinates.csv")
+
+
 NEEDS: dict[str, Callable[[Path, Runner], None]] = {
     "run": need_run, "picks": need_picks, "patches": need_patches, "relion-project": need_relion_project,
     "notes-data": need_notes_data, "exposures": need_exposures, "scipion-export": need_scipion_export,
     "sessions": need_sessions,
     "public-data": need_public_data, "data-sets": need_data_sets,
+    "experiment": need_experiment,
 }  # fmt: skip

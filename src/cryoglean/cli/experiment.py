@@ -75,6 +75,7 @@ def experiment_command(
     from cryoglean.cli.main import print_json
     from cryoglean.cli.progress import counting
     from cryoglean.engine.tasks import EngineChoice
+    from cryoglean.experiment.page.report import write_report
     from cryoglean.experiment.running import Listeners, plan, run_experiment
     from cryoglean.experiment.store import Store
 
@@ -100,15 +101,15 @@ def experiment_command(
             lambda number: counters.update(cells=make_counter("cells", number)),
         )
         progress = run_experiment(chosen, store, EngineChoice(workers, cluster), listeners, cells)
-    store.make_index()
+    page = write_report(store, {cell.key for cell in cells})
     if json:
         print_json({
             "cells": progress.cells, "finished_before": progress.before, "finished": progress.finished,
-            "failed": dict(progress.failed), "out": str(out),
+            "failed": dict(progress.failed), "out": str(out), "report": str(page),
         })  # fmt: skip
     elif not quiet:
         done = progress.before + progress.finished
-        print(f"{done} of {progress.cells} cells are finished: {out}\nnext: cryoglean results {out}")
+        print(f"{done} of {progress.cells} cells are finished: {out}\nreport: {page}\nnext: cryoglean results {out}")
     return 1 if progress.failed else 0
 
 

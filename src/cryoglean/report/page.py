@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryoglean.durable import write_bytes_atomically, write_text_atomically
@@ -11,7 +13,24 @@ from cryoglean.report.results import Results, TestPicks
 from cryoglean.report.section import Section
 from cryoglean.run import Run
 
-__all__ = ["TestPicks", "make_page", "make_report", "make_sections"]
+__all__ = ["Heading", "TestPicks", "make_page", "make_report", "make_sections", "render_page"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What a page says above and below its sections.
+
+    Args:
+        name: the title.
+        when: a line below it; may be empty.
+        version: of the program.
+        beside: a sentence at the end, on what lies beside the page.
+    """
+
+    name: str
+    when: str
+    version: str
+    beside: str
 
 
 def make_report(run: Run, test: TestPicks | None = None) -> Path:
@@ -50,6 +69,23 @@ def make_sections(results: Results) -> tuple[Section, ...]:
 
 def make_page(results: Results, sections: tuple[Section, ...]) -> str:
     """The page as HTML text."""
+    started = str(results.environment.get("started", ""))[:16].replace("T", " ")
+    heading = Heading(
+        results.run.folder.resolve().name,
+        f"trained {started} UTC" if started else "",
+        (results.environment.get("packages") or {}).get("cryoglean", ""),
+        "The pictures are in figures/ as well, the numbers in summary.json.",
+    )
+    return render_page(heading, sections)
+
+
+def render_page(heading: Heading, sections: Sequence[Section]) -> str:
+    """Any sections as one HTML page.
+
+    Args:
+        heading: what stands around them.
+        sections: from top to bottom.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -57,9 +93,10 @@ def make_page(results: Results, sections: tuple[Section, ...]) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("page.html.j2").render(
-        name=results.run.folder.resolve().name,
-        started=str(results.environment.get("started", ""))[:16].replace("T", " "),
-        version=(results.environment.get("packages") or {}).get("cryoglean", ""),
+        name=heading.name,
+        when=heading.when,
+        version=heading.version,
+        beside=heading.beside,
         sections=sections,
         encode=lambda png: base64.b64encode(png).decode("ascii"),
         anchor=lambda title: "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split()),
