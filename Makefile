@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # One torch thread a process: tests run in two processes.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo test slow check format numbers reference docs bench topaz clean
+.PHONY: setup demo test slow check format numbers reference docs bench bench-full topaz clean
 
 setup: $(VENV)/.done
 
@@ -46,6 +46,12 @@ docs: reference $(VENV)/.docs ## the documentation site, in site/; it works offl
 $(VENV)/.docs: $(VENV)/.done
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
+
+bench: setup           ## the standing comparison, short: simulated micrographs, minutes
+	$(BIN)/python benchmarks/standing.py short --workers 2
+
+bench-full: setup      ## all of it, hours; goes on where it stopped
+	$(BIN)/python benchmarks/standing.py full --workers 2
 
 topaz: setup           ## Topaz in its own environment, for the comparison
 	PYTHON=$(PYTHON) bash benchmarks/topaz_environment.sh
