@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cryoglean.experiment.statistics.cost import CostPoint
+from cryoglean.experiment.statistics.cost import CostPoint, pareto_front
 from cryoglean.experiment.statistics.curves import Curve
 from cryoglean.experiment.statistics.grid import MEASURES, ORACLE
 from cryoglean.experiment.statistics.ranks import Ranking
@@ -116,7 +116,7 @@ def draw_ranks(ranking: Ranking) -> Figure:
 
 
 def draw_costs(points: Sequence[CostPoint], lines: Sequence[str], title: str) -> Figure:
-    """Score over processor time; the lines that no other one beats are joined.
+    """Score over processor time; the lines, but the oracle, that no other one beats are joined.
 
     Args:
         points: of one data set and ratio, cheapest first.
@@ -124,7 +124,9 @@ def draw_costs(points: Sequence[CostPoint], lines: Sequence[str], title: str) ->
         title: of the figure.
     """
     figure, (axes,) = new_chart()
-    front = [point for point in points if point.is_on_front]
+    rivals = [point for point in points if point.line != ORACLE]
+    best = pareto_front([(point.cpu_seconds, point.score) for point in rivals])
+    front = [point for place, point in enumerate(rivals) if place in best]
     axes.step(
         [point.cpu_seconds for point in front], [point.score for point in front], where="post", color=FAINT,
         linewidth=2, zorder=1, label="best for its cost",

@@ -175,13 +175,14 @@ def costs_section(outcome: Outcome) -> Section | None:
         points = [one for one in outcome.account.costs if (one.data, one.ratio) == block]
         if points:
             title = f"{block.data}, {say_ratio(block.ratio)} labelled"
-            alt = " ".join(one.sentence for one in points)
+            each = (f"{one.line} F1 {one.score:.3f} for {say_cpu(one.cpu_seconds)} CPU-seconds" for one in points)
+            alt = f"Cost and F1. {'; '.join(each)}."
             pictures.append(Picture(f"costs-{number}", to_png(draw_costs(points, outcome.lines, title)), alt))
     if not pictures:
         return None
     text = Text(
         "Processor time of all threads, training and picking, mean over seeds; of lines that begin with the "
-        f"{SUPERVISED} network its training is counted, too. The grey line joins those that no other line beats in "
-        "both; points on it may still differ by chance only."
+        f"{SUPERVISED} network its training is counted, too. The grey line joins those, but the oracle, that no other "
+        "line beats in both; points on it may still differ by chance only."
     )
     return Section("Cost", (text, _beside(pictures)))
