@@ -47,12 +47,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def write_grid(data: Path, name: str, **changes: Any) -> Path:
+def write_grid(folder: Path, name: str, **changes: Any) -> Path:
     content = {
         "data": {"sim": {"micrographs": "mics", "labels": "truth.csv", "diameter_angstrom": 180}},
         "ratios": [0.15, 0.5], "seeds": 1, "lines": ["pseudo_label"], "settings": SETTINGS, **changes,
     }  # fmt: skip
-    file = data / name
+    file = folder / name
     file.write_text(yaml.safe_dump(content))
     return file
 
