@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -128,7 +129,7 @@ def _choose(file: Path | None, asked: Asked) -> Grid:
     labels = asked.labels or _find_labels(Path(asked.data))
     content = {
         "data": {
-            Path(asked.data.rstrip("/")).name or "data": {
+            _name_of(asked.data): {
                 "micrographs": asked.data, "labels": labels, "diameter_angstrom": asked.diameter_angstrom,
                 "pixel_size_angstrom": asked.pixel_size_angstrom,
             }
@@ -140,6 +141,13 @@ def _choose(file: Path | None, asked: Asked) -> Grid:
     grid = make_grid(content)
     here = Path.cwd()
     return grid.model_copy(update={"data": {name: from_folder(one, here) for name, one in grid.data.items()}})
+
+
+def _name_of(data: str) -> str:
+    """A name for a data set: that of its folder or file."""
+    parts = [part for part in Path(data).absolute().parts if not set(part) & set("*?[")]
+    name = Path(*parts).name.removesuffix(".star")
+    return re.sub(r"[^A-Za-z0-9._+=-]", "_", name).lstrip("._+=-") or "data"
 
 
 def _find_labels(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cryoglean.dataset import Dataset
-from cryoglean.errors import LabelsError, RunError
+from cryoglean.errors import LabelsError, RunError, SettingsError
 from cryoglean.experiment.division import Division, Rule, divide
 from cryoglean.experiment.grid import SUPERVISED, Data, Grid, Line
 from cryoglean.io.folders import match_labels
@@ -22,6 +22,8 @@ from cryoglean.io.picks import read_picks
 from cryoglean.picks import Picks
 from cryoglean.recipe import read_recipe
 from cryoglean.settings import Settings, resolve_settings
+
+CELL_FILE = "cell.json"
 
 ENGINE = 1
 """Raised when results of before can't be compared any more."""
@@ -65,12 +67,15 @@ class Truth:
         return {name: found.get(name, 0) if name in annotated else None for name in self.paths}
 
     def digest(self) -> str:
-        """Changes with the labels, the names of the micrographs and their sizes in bytes."""
+        """Changes with the labels, the ignored points, the names of the micrographs and their sizes in bytes."""
         files = sorted((name, path.stat().st_size) for name, path in self.paths.items())
         text = json.dumps([files, sorted(self.labels.micrographs), self.data.model_dump(mode="json", exclude=_PLACES)])
         digest = hashlib.sha256(text.encode())
         digest.update(np.ascontiguousarray(self.labels.xy.round(4)).tobytes())
         digest.update("\n".join(self.labels.micrograph.tolist()).encode())
+        if self.ignore is not None:
+            digest.update(np.ascontiguousarray(self.ignore.xy.round(4)).tobytes())
+            digest.update("\n".join(self.ignore.micrograph.tolist()).encode())
         return digest.hexdigest()[:16]
 
 
@@ -141,6 +146,7 @@ class Cell:
 
         Raises:
             RunError: something is missing in it, or it was changed.
+            SettingsError: a setting in it is not known any more.
         """
         try:
             names = ("data", "ratio", "seed", "line", "is_oracle", "digest", "base")
@@ -149,10 +155,10 @@ class Cell:
                 **{name: content[name] for name in names},
                 settings=resolve_settings([content["settings"]]), division=division,
             )  # fmt: skip
-        except (KeyError, TypeError) as error:
-            raise RunError(f"it lacks {error}", where="cell.json", fix="Run the experiment again.") from error
-        if cell.key != content["key"]:
-            raise RunError("it was changed, or made by another version", where="cell.json", fix="Remove its folder.")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"it lacks something ({error})", where=CELL_FILE, fix="Remove its folder.") from error
+        if cell.key != content.get("key"):
+            raise RunError("it was changed, or made by another version", where=CELL_FILE, fix="Remove its folder.")
         return cell
 
 
@@ -165,7 +171,7 @@ def plan_cells(grid: Grid, truths: Mapping[str, Truth]) -> Iterator[Cell]:
 
     Raises:
         LabelsError: a data set can't be divided; its name is told.
-        SettingsError: a setting or card is not known.
+        SettingsError: a setting or card is not known, or two lines are the same.
     """
     for name, truth in truths.items():
         counts, digest = truth.counts(), truth.digest()
@@ -187,6 +193,7 @@ def _is_told_again(grid: Grid, line: Line, ratio: float) -> bool:
 def _lines(grid: Grid, data: str, drawn: tuple[float, int], division: Division, digest: str) -> Iterator[Cell]:
     lines = grid.all_lines()
     first: Cell | None = None
+    names: dict[str, str] = {}
     for name, line in lines.items():
         if _is_told_again(grid, line, drawn[0]):
             continue
@@ -195,6 +202,8 @@ def _lines(grid: Grid, data: str, drawn: tuple[float, int], division: Division, 
             first = cell
         elif first is not None and _begins_like(cell, first):
             cell = replace(cell, base=first.key)
+        if (twin := names.setdefault(cell.key, name)) != name:
+            raise SettingsError(f"'{name}' is the same as '{twin}'", where="lines", fix="Leave one of them out.")
         yield cell
 
 
@@ -204,5 +213,6 @@ def _begins_like(cell: Cell, first: Cell) -> bool:
     plain = read_recipe(first.settings.strategy, first.settings.options)
     own = {"strategy", "options", "unlabelled"}
     same = cell.settings.model_dump(exclude=own) == first.settings.model_dump(exclude=own)
-    begins_plainly = not recipe.pretrain and len(recipe.streams) == len(plain.streams)
+    has_plain_streams = len(recipe.streams) == len(plain.streams) and recipe.labels == plain.labels
+    begins_plainly = has_plain_streams and not recipe.pretrain
     return same and begins_plainly and not cell.is_oracle and cell.settings.strategy != SUPERVISED

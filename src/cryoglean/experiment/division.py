@@ -57,7 +57,8 @@ def divide(counts: Mapping[str, int | None], rule: Rule, ratio: float, seed: int
     other one, and the order of the files does not matter.
 
     Args:
-        counts: particles by micrograph; None for those that nobody annotated, which are unlabelled always.
+        counts: particles by micrograph; None for those that nobody annotated, which are unlabelled always, and left
+            out where their group is that of a test or validation micrograph.
         rule: see `Rule`.
         ratio: labelled share of the training micrographs, above 0 and at most 1, rounded to the nearest, at least one.
         seed: decides who is labelled and who validates.
@@ -71,9 +72,8 @@ def divide(counts: Mapping[str, int | None], rule: Rule, ratio: float, seed: int
     rest = {key: names for key, names in groups.items() if not set(names) & set(test)}
     validation = _take(rest, _shuffled(rest, f"validation {seed}"), rule.validation)
     training = [name for names in rest.values() for name in names if name not in validation]
-    beside = {key for key, names in rest.items() if set(names) & set(validation)}
-    training = [name for name in training if not any(name in rest[key] for key in beside)]
-    unknown = sorted(set(counts) - set(annotated))
+    judged = {_group_of(name, rule.group) for name in (*test, *validation)}
+    unknown = [name for name in sorted(set(counts) - set(annotated)) if _group_of(name, rule.group) not in judged]
     count = max(round(ratio * (len(training) + len(unknown))), 1)
     if count > len(training):
         raise LabelsError(
@@ -86,16 +86,21 @@ def divide(counts: Mapping[str, int | None], rule: Rule, ratio: float, seed: int
     division = Division(labelled, tuple(sorted({*order[count:], *unknown})), validation, test)
     for role in ("labelled", "validation", "test"):
         if not any(counts[name] for name in getattr(division, role)):
-            raise LabelsError(f"no {role} micrograph has a particle (seed {seed})", fix="Give another seed.")
+            fix = "Give a larger share for the test." if role == "test" else "Give another seed."
+            raise LabelsError(f"no {role} micrograph has a particle (seed {seed})", fix=fix)
     return division
 
 
 def _grouped(names: Iterable[str], pattern: str | None) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for name in names:
-        found = re.search(pattern, name) if pattern else None
-        groups.setdefault(found.group(1) if found else name, []).append(name)
+        groups.setdefault(_group_of(name, pattern), []).append(name)
     return groups
+
+
+def _group_of(name: str, pattern: str | None) -> str:
+    found = re.search(pattern, name) if pattern else None
+    return (found.group(1) if found else None) or name
 
 
 def _take(groups: Mapping[str, Sequence[str]], order: Sequence[str], count: float) -> tuple[str, ...]:

@@ -26,6 +26,18 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _refuse_own(settings: tuple[str, ...]) -> tuple[str, ...]:
+    """Settings that would make lines or seeds other ones than the grid says."""
+    for setting in settings:
+        if (name := setting.split("=")[0].strip()) in ("seed", "strategy"):
+            raise ValueError(f"'{name}' is no setting here; say it in seeds: or lines:")
+    return settings
+
+
+def _line_called(name: str) -> dict[str, Any]:
+    return {"is_oracle": True} if name == ORACLE else {"strategy": name}
+
+
 class Data(_Part):
     """A data set whose particles are all known, so that labels can be hidden."""
 
@@ -75,15 +87,20 @@ class Line(_Part):
     is_oracle: bool = False
     """Whether the labels of all training micrographs are given."""
 
+    @field_validator("settings", mode="after")
+    @classmethod
+    def _drawn_by_the_grid(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _refuse_own(value)
+
 
 class Grid(_Part):
     """An experiment."""
 
     data: dict[str, Data] = Field(min_length=1)
     """Data sets by name."""
-    ratios: tuple[Ratio, ...] = (0.05, 0.10)
+    ratios: Annotated[tuple[Ratio, ...], Field(min_length=1)] = (0.05, 0.10)
     """Labelled shares of the training micrographs; at least one micrograph is labelled."""
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 2)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2)
     """Each draws who is labelled and who validates, and seeds the training; a number means as many, from 0."""
     lines: dict[str, Line] = {}
     """Ways to learn by name; supervised and oracle are added. A strategy's name alone stands for itself."""
@@ -106,14 +123,32 @@ class Grid(_Part):
     def _sorted(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(sorted(set(value)))
 
+    @field_validator("seeds", mode="after")
+    @classmethod
+    def _once(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(value))
+
     @field_validator("lines", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
-            value = {name: {"strategy": name} for name in value}
+            value = dict.fromkeys(value)
         if isinstance(value, Mapping):
-            value = {name: {"strategy": name} if line is None else line for name, line in value.items()}
+            value = {name: _line_called(name) if line is None else line for name, line in value.items()}
         return value
+
+    @field_validator("lines", mode="after")
+    @classmethod
+    def _leaves_the_two(cls, value: dict[str, Line]) -> dict[str, Line]:
+        for name in (SUPERVISED, ORACLE):
+            if name in value and value[name] != Line.model_validate(_line_called(name)):
+                raise ValueError(f"'{name}' is always there and can't be another line; call yours otherwise")
+        return value
+
+    @field_validator("settings", mode="after")
+    @classmethod
+    def _drawn_by_the_grid(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _refuse_own(value)
 
     @field_validator("data", "lines", mode="after")
     @classmethod

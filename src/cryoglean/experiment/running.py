@@ -9,8 +9,10 @@ from typing import Any
 
 from cryoglean.engine.run import run_tasks
 from cryoglean.engine.tasks import EngineChoice, Task
+from cryoglean.errors import RunError
 from cryoglean.experiment.cell import Cell, Truth, plan_cells
 from cryoglean.experiment.grid import Grid
+from cryoglean.experiment.room import NO_ROOM, tells_of_no_room
 from cryoglean.experiment.store import Store
 from cryoglean.experiment.working import run_cell
 
@@ -72,6 +74,7 @@ def run_experiment(
         cells: the grid's cells, if they are planned already.
 
     Raises:
+        RunError: the disk is full; nothing finished is lost.
         CryogleanError: see `plan` and `run_tasks`.
     """
     cells = list(cells) or plan(grid)
@@ -88,6 +91,8 @@ def run_experiment(
             if outcome.is_done:
                 finished += 1
             else:
+                if tells_of_no_room(outcome.error):
+                    raise RunError(NO_ROOM, where=store.folder, fix="Make room, then give the same command again.")
                 failed[outcome.key] = outcome.error
             if listeners.cell is not None:
                 listeners.cell(cell, (store.result_of(cell) or {}) if outcome.is_done else outcome.error)

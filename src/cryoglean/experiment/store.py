@@ -19,13 +19,13 @@ from typing import Any
 
 from cryoglean.durable import write_file_atomically, write_json_atomically, write_text_atomically
 from cryoglean.errors import RunError, SettingsError
-from cryoglean.experiment.cell import Cell
+from cryoglean.experiment.cell import CELL_FILE, Cell
 from cryoglean.experiment.grid import Grid, read_grid
 
-CELL_FILE, RESULT_FILE, ERROR_FILE = "cell.json", "result.json", "error.json"
+RESULT_FILE, ERROR_FILE = "result.json", "error.json"
 
 _COLUMNS = {
-    "key": "TEXT PRIMARY KEY", "data": "TEXT", "ratio": "REAL", "labelled": "INTEGER", "seed": "INTEGER",
+    "key": "TEXT", "data": "TEXT", "ratio": "REAL", "labelled": "INTEGER", "seed": "INTEGER",
     "line": "TEXT", "strategy": "TEXT", "is_oracle": "INTEGER", "status": "TEXT",
     "f1": "REAL", "precision": "REAL", "recall": "REAL", "average_precision": "REAL", "best_f1": "REAL",
     "threshold": "REAL", "validation_f1": "REAL", "validation_average_precision": "REAL",
@@ -44,6 +44,7 @@ _TABLES = {
         "particle_share": "REAL", "usage": "REAL", "precision": "REAL", "recall": "REAL",
     },
 }  # fmt: skip
+_READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ class Store:
     def keep_grid(self, grid: Grid) -> None:
         """Write the grid, as it is now asked for; cells of another one stay."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_text_atomically(self.grid_file, grid.to_yaml())
+        text = grid.to_yaml()
+        if not self.grid_file.exists() or self.grid_file.read_text(encoding="utf-8") != text:
+            write_text_atomically(self.grid_file, text)
 
     def grid(self) -> Grid:
         """The grid that was asked for last.
@@ -103,7 +106,7 @@ class Store:
         """Write `index.sqlite` from what the cells say, finished or not: tables cells, micrographs, rounds.
 
         Raises:
-            RunError: the folder is no experiment.
+            RunError: the folder is no experiment, a file of a cell is broken, or the index can't be written.
         """
         self.grid()
         entries = [_entry(file.parent, self.folder) for file in sorted(self.folder.glob(f"cells/*/*/*/*/{CELL_FILE}"))]
@@ -117,7 +120,10 @@ class Store:
                     rows = ([row.get(name) for name in columns] for entry in entries for row in entry[table])
                     connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
-        write_file_atomically(self.index_file, fill)
+        try:
+            write_file_atomically(self.index_file, fill)
+        except sqlite3.Error as error:
+            raise RunError(f"it can't be written ({error})", where=self.index_file, fix="Make room for it.") from error
         return self.index_file
 
     def ask(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -132,6 +138,7 @@ class Store:
         """
         index = self.make_index()
         with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.set_authorizer(_only_reads)
             try:
                 cursor = connection.execute(sql)
                 names = tuple(column[0] for column in cursor.description or ())
@@ -139,6 +146,11 @@ class Store:
             except (sqlite3.Error, sqlite3.Warning) as error:
                 tables = "; ".join(f"{table}: {', '.join(columns)}" for table, columns in _TABLES.items())
                 raise SettingsError(f"SQLite says: {error}", where="--sql", fix=f"There are {tables}.") from error
+
+
+def _only_reads(action: int, *_: str | None) -> int:
+    """What SQLite asks before a statement: one that attaches or writes another file is no SELECT."""
+    return sqlite3.SQLITE_OK if action in _READING else sqlite3.SQLITE_DENY
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:

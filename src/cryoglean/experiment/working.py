@@ -17,11 +17,12 @@ from typing import Any
 from cryoglean.doctor.diagnosis import diagnose_training
 from cryoglean.durable import has_locked, write_json_atomically
 from cryoglean.environment import describe_environment
-from cryoglean.errors import MicrographError, RunError
+from cryoglean.errors import CryogleanError, MicrographError, RunError
 from cryoglean.evaluate.score import Rules, evaluate_picks
-from cryoglean.experiment.cell import Cell, Truth
+from cryoglean.experiment.cell import CELL_FILE, Cell, Truth
 from cryoglean.experiment.grid import SUPERVISED
-from cryoglean.experiment.store import CELL_FILE, ERROR_FILE, RESULT_FILE, Store, read_result
+from cryoglean.experiment.room import NO_ROOM, is_out_of_room
+from cryoglean.experiment.store import ERROR_FILE, RESULT_FILE, Store, read_result
 from cryoglean.io.micrographs import read_micrograph, read_micrograph_shape
 from cryoglean.io.picks import read_picks
 from cryoglean.learn.checkpoint import load_tensors, save_tensors
@@ -32,6 +33,7 @@ from cryoglean.pipeline import train
 from cryoglean.run import Run
 
 BASE_FILE = "base.safetensors"
+_PATIENCE_SECONDS = 10.0
 _FIRST_TRAINING = "final.done.safetensors"
 _VALIDATION = ("f1", "precision", "recall", "average_precision")
 _SCORES = ("f1", "precision", "recall", "best_f1", "average_precision", "threshold")
@@ -61,13 +63,18 @@ def run_cell(out: str, folder: str, base: str = "", tell: Tell | None = None) ->
         try:
             return _work(Path(out), place, base, tell)
         except Exception as error:
+            if is_out_of_room(error):
+                raise RunError(NO_ROOM, where=place, fix="Make room, then give the same command again.") from error
             write_json_atomically(place / ERROR_FILE, {"error": str(error) or type(error).__name__})
             raise
 
 
 def _work(out: Path, place: Path, base: str, tell: Tell | None) -> dict[str, Any]:
-    cell = Cell.from_json(json.loads((place / CELL_FILE).read_text(encoding="utf-8")))
+    cell = _read_cell(place)
     truth = _read_truth(str(out), cell.data)
+    if truth.digest() != cell.digest:  # a process that lives long has read older labels
+        _read_truth.cache_clear()
+        truth = _read_truth(str(out), cell.data)
     if truth.digest() != cell.digest:
         raise RunError(
             f"the micrographs or labels of {cell.data} have changed since", where=place,
@@ -97,6 +104,20 @@ def _work(out: Path, place: Path, base: str, tell: Tell | None) -> dict[str, Any
     }  # fmt: skip
     write_json_atomically(place / RESULT_FILE, result)
     return result
+
+
+def _read_cell(place: Path) -> Cell:
+    """The cell whose folder this is.
+
+    Raises:
+        RunError: `cell.json` is missing, broken or was changed.
+    """
+    try:
+        return Cell.from_json(json.loads((place / CELL_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise RunError(f"it can't be read ({error})", where=place / CELL_FILE, fix="Remove its folder.") from error
+    except CryogleanError as error:
+        raise RunError(error.what, where=place / CELL_FILE, fix="Remove its folder.") from error
 
 
 def _facts(cell: Cell) -> dict[str, Any]:
@@ -135,16 +156,17 @@ def _diameter(truth: Truth, cell: Cell) -> float:
 
 def _pick_test(cell: Cell, truth: Truth, run: Run, place: Path) -> Path:
     """Pick the test micrographs once, down to the lowest score kept."""
-    file = place / "test.csv"
+    file, part = place / "test.csv", place / "test.part.csv"
     if not file.exists():
         picker, _ = load_picker(run)
         paths = [truth.paths[name] for name in cell.division.test]
         made = pick_files(
-            picker, paths, file, picker.settings.floor, pixel_size_angstrom=truth.data.pixel_size_angstrom
+            picker, paths, part, picker.settings.floor, pixel_size_angstrom=truth.data.pixel_size_angstrom
         )
         for name, reason in made.skipped.items():
-            file.unlink()
+            part.unlink()
             raise MicrographError(f"it can't be tested on ({reason})", where=name, fix="Take it out of the data set.")
+        part.rename(file)
     return file
 
 
@@ -177,12 +199,15 @@ def _read_truth(out: str, data: str) -> Truth:
 
 @contextmanager
 def _alone(place: Path) -> Iterator[None]:
-    """Inside, no other process is at work on the cell.
+    """Inside, no other process is at work on the cell; one that was killed may need a moment to be gone.
 
     Raises:
         RunError: one is.
     """
     with (place / "lock").open("w", encoding="utf-8") as file:
-        if not has_locked(file):
-            raise RunError("another process is at work on it", where=place, fix="Wait for it.")
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not has_locked(file):
+            if time.monotonic() > deadline:
+                raise RunError("another process is at work on it", where=place, fix="Wait for it.")
+            time.sleep(0.1)
         yield
