@@ -82,17 +82,20 @@ def _start_processes(count: int) -> Any:
         }
         for number in range(count)
     }  # fmt: skip
-    try:
-        return SpecCluster(
-            scheduler={"cls": Scheduler, "options": {**here, "port": 0, "allowed_failures": 0}},
-            workers=specification,
-            silence_logs=logging.CRITICAL,
-        )
-    except (OSError, RuntimeError, TimeoutError) as error:
-        raise WorkersError(
-            f"the worker processes could not be started ({' '.join(str(error).split())[:200]})",
-            fix='A script that uses workers must begin its work under `if __name__ == "__main__":`.',
-        ) from error
+    for is_last in (False, True):  # a worker that is killed while it starts ends the whole start
+        try:
+            return SpecCluster(
+                scheduler={"cls": Scheduler, "options": {**here, "port": 0, "allowed_failures": 0}},
+                workers=specification,
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError, TimeoutError) as error:
+            if is_last:
+                raise WorkersError(
+                    f"the worker processes could not be started ({' '.join(str(error).split())[:200]})",
+                    fix='A script that uses workers must begin its work under `if __name__ == "__main__":`.',
+                ) from error
+    return None
 
 
 def _connect(cluster: str) -> Client:
