@@ -332,7 +332,8 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
     assert len(last) == 1
     assert "no room left" in last[0]
     assert "Traceback" not in said
-    assert 0 < finished(out) < 5
+    assert finished(out) < 5
+    assert finished(out) or more  # two at once may fill it before either has ended
     for file in out.rglob("*.json"):
         json.loads(file.read_text())
     assert not list(out.rglob("*.part*"))

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,20 +83,19 @@ def _start_processes(count: int) -> Any:
         }
         for number in range(count)
     }  # fmt: skip
-    for is_last in (False, True):  # a worker that is killed while it starts ends the whole start
-        try:
-            return SpecCluster(
-                scheduler={"cls": Scheduler, "options": {**here, "port": 0, "allowed_failures": 0}},
-                workers=specification,
-                silence_logs=logging.CRITICAL,
-            )
-        except (OSError, RuntimeError, TimeoutError) as error:
-            if is_last:
-                raise WorkersError(
-                    f"the worker processes could not be started ({' '.join(str(error).split())[:200]})",
-                    fix='A script that uses workers must begin its work under `if __name__ == "__main__":`.',
-                ) from error
-    return None
+    start = partial(
+        SpecCluster, scheduler={"cls": Scheduler, "options": {**here, "port": 0, "allowed_failures": 0}},
+        workers=specification, silence_logs=logging.CRITICAL,
+    )  # fmt: skip
+    with contextlib.suppress(OSError, RuntimeError, TimeoutError):  # one worker killed while it starts ends them all
+        return start()
+    try:
+        return start()
+    except (OSError, RuntimeError, TimeoutError) as error:
+        raise WorkersError(
+            f"the worker processes could not be started ({' '.join(str(error).split())[:200]})",
+            fix='A script that uses workers must begin its work under `if __name__ == "__main__":`.',
+        ) from error
 
 
 def _connect(cluster: str) -> Client:
