@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +88,14 @@ def _start_processes(count: int) -> Any:
         }
         for number in range(count)
     }  # fmt: skip
+    start = partial(
+        SpecCluster, scheduler={"cls": Scheduler, "options": {**here, "port": 0, "allowed_failures": 0}},
+        workers=specification, silence_logs=logging.CRITICAL,
+    )  # fmt: skip
+    with contextlib.suppress(OSError, RuntimeError, TimeoutError):  # one worker killed while it starts ends them all
+        return start()
     try:
-        return SpecCluster(
-            scheduler={"cls": Scheduler, "options": {**here, "port": 0, "allowed_failures": 0}},
-            workers=specification,
-            silence_logs=logging.CRITICAL,
-        )
+        return start()
     except (OSError, RuntimeError, TimeoutError) as error:
         raise WorkersError(
             f"the worker processes could not be started ({' '.join(str(error).split())[:200]})",
