@@ -1,5 +1,6 @@
 """Picking with several worker processes: the same file as one process makes, whatever is killed."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -47,9 +48,21 @@ def make_files(tmp_path: Path) -> Callable[..., list[Path]]:
 
 
 def worker_processes() -> list[psutil.Process]:
-    """Worker processes that this one has started."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    """Worker processes that this one has started and that still live."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended just now
+            if child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def all_end_soon() -> bool:
+    """Whether no worker process is left, a few seconds at most from now."""
+    deadline = time.monotonic() + 15
+    while worker_processes() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not worker_processes()
 
 
 def test_workers_killed_half_way_and_corrupt_files_make_the_file_of_one_process(
@@ -57,6 +70,7 @@ def test_workers_killed_half_way_and_corrupt_files_make_the_file_of_one_process(
 ) -> None:
     from worker_picker import make_picker
 
+    assert all_end_soon()  # those of tests before
     paths = make_files(*(f"broken{n}" if n in (7, 31) else f"m{n:03d}" for n in range(60)))
     killed: list[int] = []
     told: list[str] = []
@@ -81,7 +95,7 @@ def test_workers_killed_half_way_and_corrupt_files_make_the_file_of_one_process(
     assert list(two.skipped) == ["broken7", "broken31"]
     assert sorted(told) == sorted(path.stem for path in paths if not path.stem.startswith("broken"))
     assert not (tmp_path / ".two.star.partial").exists()
-    assert worker_processes() == []
+    assert all_end_soon()
 
 
 @pytest.mark.slow
@@ -155,7 +169,7 @@ def test_one_process_goes_on_where_workers_were_interrupted(
 
     with pytest.raises(KeyboardInterrupt):
         pick_files_with_workers(Picking(make_picker, 0.5), paths, tmp_path / "p.star", TWO, stop)
-    assert worker_processes() == []
+    assert all_end_soon()
 
     harvest = pick_files(make_picker(), paths, tmp_path / "p.star", 0.5)
 
