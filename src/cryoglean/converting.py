@@ -11,9 +11,9 @@ from cryoglean.errors import PicksError
 from cryoglean.io.exposures import with_exposures
 from cryoglean.io.format_facts import FormatFacts
 from cryoglean.io.pick_cards import card_to_write, facts_of
-from cryoglean.io.picks import format_of, read_picks, write_picks
+from cryoglean.io.picks import read_in_format, scaled, write_picks
 from cryoglean.io.picks_file import OWN_COLUMNS
-from cryoglean.io.rows import Shapes, Surroundings, flipped_micrographs
+from cryoglean.io.rows import Shapes, Surroundings, flipped_micrographs, turn_rows
 from cryoglean.picks import Picks
 
 _FEW = 20
@@ -80,10 +80,12 @@ def convert_picks(source: Path, target: Path, around: Surroundings, wish: Wish =
     """
     if not (np.isfinite(wish.scale) and wish.scale > 0):
         raise PicksError(f"it is {wish.scale}", where="--scale", fix="Give a number above 0, such as 4 or 0.25.")
-    from_format = format_of(source, wish.from_format)
     to_format = wish.to_format or card_to_write(target).__name__.rsplit(".", 1)[-1]
-    before, after = facts_of(from_format), facts_of(to_format)
-    picks = read_picks(source, wish.from_format, micrographs=around.paths, flip_y=wish.flip_y, scale=wish.scale)
+    after = facts_of(to_format)
+    raw, from_format = read_in_format(source, wish.from_format)
+    before = facts_of(from_format)
+    read, written = Surroundings(around.paths, wish.flip_y), Surroundings(around.paths, wish.flip_y_out)
+    picks = turn_rows(scaled(raw, wish.scale), before, read, source)
     if wish.flip_y is None:
         _check_all_there(picks, before, around, target)
     if wish.flip_y_out is None:
@@ -93,7 +95,6 @@ def convert_picks(source: Path, target: Path, around: Surroundings, wish: Wish =
     if wish.exposures is not None:
         picks = with_exposures(picks, wish.exposures)
     write_picks(picks, target, to_format, micrographs=around.paths, flip_y=wish.flip_y_out, box_pixels=wish.box_pixels)
-    read, written = Surroundings(around.paths, wish.flip_y), Surroundings(around.paths, wish.flip_y_out)
     turned = (
         len(flipped_micrographs(picks, before, read, source, is_written=False)),
         len(flipped_micrographs(picks, after, written, target, is_written=True)),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryoglean.dataset import Role
 from cryoglean.errors import LabelsError
+from cryoglean.prepare.split import in_hashed_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ def divide(counts: Mapping[str, int | None], rule: Rule, ratio: float, seed: int
     """
     annotated = sorted(name for name, count in counts.items() if count is not None)
     groups = _grouped(annotated, rule.group)
-    test = _take(groups, _shuffled(groups, "test"), rule.test_share * len(annotated))
+    test = _take(groups, in_hashed_order(groups, "test"), rule.test_share * len(annotated))
     rest = {key: names for key, names in groups.items() if not set(names) & set(test)}
-    validation = _take(rest, _shuffled(rest, f"validation {seed}"), rule.validation)
+    validation = _take(rest, in_hashed_order(rest, f"validation {seed}"), rule.validation)
     training = [name for names in rest.values() for name in names if name not in validation]
     judged = {_group_of(name, rule.group) for name in (*test, *validation)}
     unknown = [name for name in sorted(set(counts) - set(annotated)) if _group_of(name, rule.group) not in judged]
@@ -81,7 +81,7 @@ def divide(counts: Mapping[str, int | None], rule: Rule, ratio: float, seed: int
             f"{len(test)} for the test and {len(validation)} for validation",
             fix="Give more micrographs, a smaller ratio, or fewer for test and validation.",
         )  # fmt: skip
-    order = _shuffled(training, f"labelled {seed}")
+    order = in_hashed_order(training, f"labelled {seed}")
     labelled = tuple(sorted(order[:count]))
     division = Division(labelled, tuple(sorted({*order[count:], *unknown})), validation, test)
     for role in ("labelled", "validation", "test"):
@@ -111,7 +111,3 @@ def _take(groups: Mapping[str, Sequence[str]], order: Sequence[str], count: floa
             break
         taken += groups[key]
     return tuple(sorted(taken))
-
-
-def _shuffled(names: Iterable[str], salt: str) -> list[str]:
-    return sorted(names, key=lambda name: hashlib.sha256(f"{salt}/{name}".encode()).hexdigest())

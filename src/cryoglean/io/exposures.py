@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +9,12 @@ import numpy as np
 
 from cryoglean.errors import PicksError
 from cryoglean.io.cs_tables import numbers_of, read_cs_table, shape_columns, text_of
+from cryoglean.io.folders import without_number
 from cryoglean.micrograph import micrograph_name
 from cryoglean.picks import Picks
 
 _PATH, _SHAPE, _PIXEL = "micrograph_blob/path", "micrograph_blob/shape", "micrograph_blob/psize_A"
 _GROUP = "mscope_params/exp_group_id"
-_LEADING_NUMBER = re.compile(r"^\d{15,}_")
 
 
 def with_exposures(picks: Picks, path: Path) -> Picks:
@@ -40,7 +39,7 @@ def with_exposures(picks: Picks, path: Path) -> Picks:
     rows: dict[str, int] = {}
     for row, file in enumerate(files):
         name = micrograph_name(file)
-        rows.setdefault(_LEADING_NUMBER.sub("", name), row)
+        rows.setdefault(without_number(name), row)
         rows[name] = row
     missing = next((name for name in np.unique(picks.micrograph).tolist() if name not in rows), None)
     if missing is not None:

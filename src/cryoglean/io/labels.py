@@ -11,7 +11,7 @@ import numpy as np
 from cryoglean.dataset import Role
 from cryoglean.io.folders import match_labels, with_names_of_files
 from cryoglean.io.pick_cards import facts_of
-from cryoglean.io.picks import format_of, read_picks
+from cryoglean.io.picks import read_in_format
 from cryoglean.io.rows import Surroundings, turn_rows
 from cryoglean.picks import Picks
 
@@ -62,13 +62,12 @@ def read_labels(source: LabelSource, around: Surroundings) -> Labels:
         LabelsError: no label matches a micrograph.
     """
     paths = around.paths or {}
-    raw = read_picks(source.path, source.format, flip_y=False)  # as it stands; turned below, once names are known
+    raw, format_name = read_in_format(source.path, source.format)  # turned below, once names are known
     if source.names is not None:
         raw = raw.of([name for name in raw.micrographs if name in source.names])
     named = with_names_of_files(raw, paths)
     renamed = next((pair for pair in zip(raw.micrographs, named.micrographs, strict=True) if pair[0] != pair[1]), None)
     matched = match_labels(list(paths.values()), named)
     here = named.of(matched.labelled)
-    facts = facts_of(source.format or format_of(source.path))
-    picks = turn_rows(here, facts, around, source.path)
+    picks = turn_rows(here, facts_of(format_name), around, source.path)
     return Labels(picks, matched.without_micrograph, not np.array_equal(picks.xy, here.xy), renamed)

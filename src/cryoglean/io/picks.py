@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 
 from cryoglean.errors import PicksError
-from cryoglean.io.pick_cards import card_named, card_of_file, card_to_write, known
+from cryoglean.io.pick_cards import card_named, card_of_file, card_to_write, facts_of, known
 from cryoglean.io.pick_folders import file_of_micrograph, find_pick_files, read_files
 from cryoglean.io.picks_file import BOX_HEIGHT, BOX_WIDTH
 from cryoglean.io.rows import Shapes, Surroundings, turn_rows
@@ -39,27 +39,27 @@ def read_picks(
         PicksError: the format is unknown, the file can't be used, or its y could be meant both ways.
     """
     path = Path(path)
-    if path.is_dir():
-        files = find_pick_files(path, format)
-        picks, card = read_files(files, path), next(iter(files.values()))
-    else:
-        card = _card_that_reads(path, format)
-        picks = _as_picks(card.read(path))
-    return turn_rows(_scaled(picks, scale), card.FACTS, Surroundings(micrographs, flip_y), path)
+    picks, name = read_in_format(path, format)
+    return turn_rows(scaled(picks, scale), facts_of(name), Surroundings(micrographs, flip_y), path)
 
 
-def format_of(path: Path, format: str | None = None) -> str:  # noqa: A002
-    """The name of the format in which a file or a folder of files is.
+def read_in_format(path: Path, format: str | None = None) -> tuple[Picks, str]:  # noqa: A002
+    """The picks in a file, or in a folder of files, as they stand there, and the name of their format.
 
     Args:
         path: of the file or folder.
         format: what the user said; None goes by the suffix and the content.
 
     Raises:
-        PicksError: it is unknown, or a folder holds several.
+        PicksError: the format is unknown, a folder holds several, or the file can't be used.
     """
-    card = next(iter(find_pick_files(path, format).values())) if path.is_dir() else _card_that_reads(path, format)
-    return card.__name__.rsplit(".", 1)[-1]
+    if path.is_dir():
+        files = find_pick_files(path, format)
+        picks, card = read_files(files, path), next(iter(files.values()))
+    else:
+        card = _card_that_reads(path, format)
+        picks = _as_picks(card.read(path))
+    return picks, card.__name__.rsplit(".", 1)[-1]
 
 
 def _card_that_reads(path: Path, format: str | None) -> ModuleType:  # noqa: A002
@@ -69,7 +69,8 @@ def _card_that_reads(path: Path, format: str | None) -> ModuleType:  # noqa: A00
     return card
 
 
-def _scaled(picks: Picks, scale: float) -> Picks:
+def scaled(picks: Picks, scale: float) -> Picks:
+    """Picks with coordinates, diameters and boxes multiplied."""
     if scale == 1.0:
         return picks
     sides = {name: picks.extra[name] * scale for name in (BOX_WIDTH, BOX_HEIGHT) if name in picks.extra}

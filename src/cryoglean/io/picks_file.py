@@ -167,3 +167,8 @@ def text_columns(picks: Picks, known: Collection[str] = ()) -> dict[str, list[st
     return {
         name: [str(value) for value in values.tolist()] for name, values in picks.extra.items() if name not in known
     }
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number that a coordinate can be."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,7 +102,7 @@ def plan_split(annotated: Sequence[str], validation: Sequence[str], settings: Sp
     folds = settings.folds or (0 if len(train) > _FEW else max(len(train), 2))
     if folds == 0:
         held = min(max(round(settings.validation_share * len(train)), 1), len(train) - 1)
-        shuffled = sorted(train, key=lambda name: _hash(name, seed))
+        shuffled = in_hashed_order(train, seed)
         return Split(tuple(sorted(shuffled[held:])), tuple(sorted(shuffled[:held])))
     if len(train) == 1:
         halves = (Region(train[0], (0, 3)), Region(train[0], (1, 2)))
@@ -111,7 +111,7 @@ def plan_split(annotated: Sequence[str], validation: Sequence[str], settings: Sp
 
 
 def _make_folds(names: Sequence[str], count: int, seed: int) -> tuple[Fold, ...]:
-    shuffled = sorted(names, key=lambda name: _hash(name, seed))
+    shuffled = in_hashed_order(names, seed)
     parts = [shuffled[start::count] for start in range(count)]
     return tuple(
         Fold(tuple(Region(name) for name in names if name not in part), tuple(Region(name) for name in sorted(part)))
@@ -119,5 +119,11 @@ def _make_folds(names: Sequence[str], count: int, seed: int) -> tuple[Fold, ...]
     )
 
 
-def _hash(name: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
+def in_hashed_order(names: Iterable[str], salt: str | int) -> list[str]:
+    """Names in an order that a hash of each decides: another name more moves no other one.
+
+    Args:
+        names: in any order, which does not matter.
+        salt: another one gives another order.
+    """
+    return sorted(names, key=lambda name: hashlib.sha256(f"{salt}/{name}".encode()).hexdigest())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryoglean.errors import LabelsError, SettingsError
+from cryoglean.prepare.split import in_hashed_order
 from cryoglean.ratios.sources import Source
 
 HELD_SHARE = 0.1
@@ -64,7 +64,7 @@ def draw(source: Source, ratio: float, seed: int) -> Draw:
             f"{len(annotated)} are annotated",
             where="--labeled-ratios", fix="Give a smaller ratio.",
         )  # fmt: skip
-    labeled = _shuffled(annotated, f"{seed}")[:count]
+    labeled = in_hashed_order(annotated, f"{seed}")[:count]
     _check_particles(source, labeled, "labelled micrographs", "Give another --seed, or a larger ratio.")
     rest = sorted(set(training) - set(labeled))
     return Draw(tuple(sorted(labeled)), tuple(rest), validation, test)
@@ -74,9 +74,9 @@ def _hold_out(source: Source) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Half of what is for judging chooses, the other half, and what is more than enough to choose, is for the test."""
     if source.held is None:
         count = max(math.floor(HELD_SHARE * len(source.annotated)), _LEAST_HELD)
-        held = _shuffled(source.annotated, "held")[:count]
+        held = in_hashed_order(source.annotated, "held")[:count]
     else:
-        held = _shuffled(source.held & source.annotated, "held")
+        held = in_hashed_order(source.held & source.annotated, "held")
     if len(held) < _LEAST_HELD or (source.held is None and len(source.annotated) <= _LEAST_HELD):
         raise LabelsError(
             f"{len(source.annotated)} annotated micrographs can't be divided into labelled, validation and test",
@@ -91,8 +91,3 @@ def _hold_out(source: Source) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _check_particles(source: Source, names: Iterable[str], role: str, fix: str) -> None:
     if not any(source.counts.get(name) for name in names):
         raise LabelsError(f"none of the {role} has a particle", where=", ".join(sorted(names)[:3]), fix=fix)
-
-
-def _shuffled(names: Iterable[str], salt: str) -> list[str]:
-    """In an order that a hash of each name decides: another micrograph more moves no other one."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{salt}/{name}".encode()).hexdigest())

@@ -13,7 +13,7 @@ import numpy as np
 from cryoglean.durable import write_text_atomically
 from cryoglean.errors import PicksError
 from cryoglean.io.format_facts import FormatFacts
-from cryoglean.io.picks_file import box_sides, optional_column, read_json, telling_file, with_boxes
+from cryoglean.io.picks_file import box_sides, is_number, optional_column, read_json, telling_file, with_boxes
 from cryoglean.micrograph import micrograph_name
 from cryoglean.picks import Picks
 
@@ -139,14 +139,10 @@ def _annotation(
 ) -> tuple[str, tuple[float, float, float, float], float | None]:
     box = entry.get("bbox") if isinstance(entry, dict) else None
     key = entry.get("image_id") if isinstance(entry, dict) else None
-    if not isinstance(box, list) or len(box) != 4 or not all(_is_number(value) for value in box):
+    if not isinstance(box, list) or len(box) != 4 or not all(is_number(value) for value in box):
         raise PicksError(f"'{str(entry)[:40]}' is no annotation with a bbox of four numbers", where=path, fix=_EXAMPLE)
     if not isinstance(key, int | str) or key not in names:
         raise PicksError(f"an annotation is of the image {str(key)[:40]}, which isn't listed", where=path, fix=_EXAMPLE)
     score = entry.get("score")
     x, y, width, height = (float(value) for value in box)
-    return names[key], (x, y, width, height), float(score) if _is_number(score) else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+    return names[key], (x, y, width, height), float(score) if is_number(score) else None

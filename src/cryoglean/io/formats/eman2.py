@@ -12,7 +12,7 @@ import numpy as np
 from cryoglean.durable import write_text_atomically
 from cryoglean.errors import PicksError
 from cryoglean.io.format_facts import FormatFacts
-from cryoglean.io.picks_file import name_from_picks_file, optional_column, read_json, telling_file
+from cryoglean.io.picks_file import is_number, name_from_picks_file, optional_column, read_json, telling_file
 from cryoglean.picks import Picks
 
 SUFFIXES: tuple[str, ...] = (".json",)
@@ -76,11 +76,7 @@ def write(picks: Picks, path: Path) -> None:
 
 
 def _row(box: Any, path: Path) -> tuple[float, float, str, float | None]:
-    if not isinstance(box, list) or len(box) < 2 or not all(_is_number(value) for value in box[:2]):
+    if not isinstance(box, list) or len(box) < 2 or not all(is_number(value) for value in box[:2]):
         raise PicksError(f"'{str(box)[:40]}' is no box", where=path, fix=_EXAMPLE)
-    score = float(box[3]) if len(box) > 3 and _is_number(box[3]) else None
+    score = float(box[3]) if len(box) > 3 and is_number(box[3]) else None
     return float(box[0]), float(box[1]), str(box[2]) if len(box) > 2 else "manual", score
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
