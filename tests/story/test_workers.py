@@ -65,7 +65,6 @@ def all_end_soon() -> bool:
     return not worker_processes()
 
 
-@pytest.mark.slow  # it fails now and then, when a result is lost with the worker that holds it: not yet understood
 def test_workers_killed_half_way_and_corrupt_files_make_the_file_of_one_process(
     make_files: Callable[..., list[Path]], tmp_path: Path
 ) -> None:

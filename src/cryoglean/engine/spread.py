@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ LAGS_AFTER_SECONDS = 10.0
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_BETWEEN_RENEWALS = 30.0
+_SECONDS_FOR_A_RESULT = 20.0
 
 
 def spread(
@@ -195,15 +197,20 @@ def _result_of(future: Future, seconds: float) -> tuple[Attempt, int]:
     """What a future holds, and how many workers died of it beyond this attempt's one."""
     from distributed import KilledWorker
 
-    if future.status == "finished":
-        ended: Attempt = future.result()
-        return ended, 0
-    if future.status != "error":
+    if future.status not in ("finished", "error"):
         return Attempt("lost", None, "the connection to its worker was lost.", seconds), 0
-    error = future.exception()
-    if isinstance(error, KilledWorker):
+    try:
+        # A worker that dies before its result is fetched takes that along: the scheduler then has another one run the
+        # task again, for which this call waits, and blames the task if that one dies, too.
+        ended: Attempt = future.result(timeout=_SECONDS_FOR_A_RESULT)
+    except KilledWorker as error:
         return Attempt("lost", None, "its worker was lost (killed, or out of memory).", seconds), error.allowed_failures
-    return Attempt("failed", None, " ".join(f"{type(error).__name__}: {error}".split()), seconds), 0
+    except (TimeoutError, CancelledError, OSError):
+        future.cancel()
+        return Attempt("lost", None, "its worker was lost before it could say what it had found.", seconds), 0
+    except Exception as error:  # noqa: BLE001 (whatever went wrong around a task, the others must go on)
+        return Attempt("failed", None, " ".join(f"{type(error).__name__}: {error}".split()), seconds), 0
+    return ended, 0
 
 
 def _attempt_on_worker(call: bytes) -> Attempt:

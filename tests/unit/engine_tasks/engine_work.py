@@ -28,7 +28,7 @@ def act(what: tuple[str, Path]) -> str:
         raise MicrographError("it is empty", where="a.mrc")
     if word == "fail" or (word == "fail once" and begun == 0):
         raise ValueError("no such thing")
-    if word == "die" or (word == "die once" and begun == 0):
+    if word == "die" or (word == "die once" and begun == 0) or (word == "die second time" and begun == 1):
         os.kill(os.getpid(), signal.SIGKILL)
     if word == "lag once" and begun == 0:
         time.sleep(60)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -47,6 +48,30 @@ def test_killed_refused_and_failing_tasks_end_as_they_should(tmp_path: Path) -> 
     assert any("die once" in text and "lost" in text for text in told)
     assert count_begun(tmp_path, "refuse") == 1
     assert count_begun(tmp_path, "die once") == 2
+
+
+def test_a_result_that_is_lost_with_its_worker_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its worker dies before the result is fetched; so does the next one, which the scheduler has make it again."""
+    from engine_work import act
+
+    result_of = spread._result_of
+    killed: list[int] = []
+
+    def kill_the_holder_before(future: Any, seconds: float) -> Any:
+        if not killed:
+            (holder,) = next(iter(future.client.who_has([future]).values()))
+            pid = future.client.run(os.getpid, workers=[holder])[holder]
+            psutil.Process(pid).kill()
+            killed.append(pid)
+        return result_of(future, seconds)
+
+    monkeypatch.setattr(spread, "_result_of", kill_the_holder_before)
+
+    (found,) = run_tasks([Task("it", ("die second time", tmp_path))], act, TWO)
+
+    assert killed
+    assert found.value == "die second time"
+    assert count_begun(tmp_path, "die second time") == 3
 
 
 def test_a_task_that_always_kills_its_worker_is_lost_and_harms_no_other(tmp_path: Path) -> None:
