@@ -15,6 +15,7 @@ from cryoglean.evaluate.score import Evaluation, Rules, evaluate_picks
 from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
 from cryoglean.io.micrographs import find_micrographs, read_micrograph
 from cryoglean.io.picks import read_picks
+from cryoglean.launched import train_together
 from cryoglean.patch_pipeline import train_from_patches
 from cryoglean.picking import check_threshold, choose_pixel_size, load_picker, pick_files
 from cryoglean.picks import Picks
@@ -66,12 +67,15 @@ def train(
         if labels is not None:
             raise SettingsError("they are for micrographs", where="labels", fix=f"{file} needs none; give None.")
         dataset, patches = gather_patches(file, particle)
-        return train_from_patches(dataset, patches, chosen, run, resumes=True)
+        with train_together(run, chosen) as own:
+            train_from_patches(dataset, patches, chosen, own, resumes=True)
+        return run
     files = labels if isinstance(labels, LabelFiles) or labels is None else LabelFiles(Path(labels))
     dataset, _ = gather_dataset(given, particle, files)
     check_turned_labels(dataset, chosen)
-    train_dataset(dataset, chosen, run, resumes=True)
-    diagnose_training(run)
+    with train_together(run, chosen) as own:
+        train_dataset(dataset, chosen, own, resumes=True)
+        diagnose_training(own)
     return run
 
 

@@ -49,3 +49,13 @@ def _processor() -> str:
             return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown")
     except OSError:
         return platform.processor() or "unknown"
+
+
+def is_launched() -> bool:
+    """Whether torch's own launcher (`torchrun`) started this process beside others."""
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def is_first() -> bool:
+    """Whether this process is the one that speaks and whose files are kept."""
+    return not is_launched() or os.environ.get("RANK", "0") == "0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryoglean.dataset import Dataset
-from cryoglean.durable import append_json_line, write_arrays_atomically, write_text_atomically
+from cryoglean.durable import (
+    append_json_line,
+    write_arrays_atomically,
+    write_json_atomically,
+    write_text_atomically,
+)
 from cryoglean.environment import describe_environment
 from cryoglean.errors import RunError
 from cryoglean.evaluate.threshold import ChosenThreshold
@@ -28,6 +34,7 @@ from cryoglean.settings import Settings, read_settings
 from cryoglean.task import Task
 
 _EXAMPLES = 3
+_SECONDS_BETWEEN_NOTES = 2.0
 
 
 def is_done(dataset: Dataset, settings: Settings, run: Run, *, resumes: bool) -> bool:
@@ -101,7 +108,7 @@ def keep(run: Run, trained: Trained, summary: dict[str, Any]) -> None:
     save_tensors(run.weights_file, dict(trained.picker.network.state_dict()), {})
     run.write_json(run.model_file, {**trained.picker.to_json(), "threshold": summary["threshold"]})
     run.write_json(run.summary_file, summary)
-    for file in run.checkpoint_folder.glob("*.safetensors"):
+    for file in [*run.checkpoint_folder.glob("*.safetensors"), *run.checkpoint_folder.glob("spent.json")]:
         file.unlink()
 
 
@@ -116,11 +123,38 @@ def keep_pseudo_labels(run: Run, number: int, micrographs: Sequence[LearnedMicro
     write_arrays_atomically(run.pseudo_labels_file(number), arrays)
 
 
-def tell_all(run: Run, tell: Tell | None) -> Tell:
+class Clock:
+    """What a training takes, in seconds, the time before interruptions included.
+
+    Args:
+        run: of the training; what it took is noted beside its checkpoints now and then.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._file = run.checkpoint_folder / "spent.json"
+        goes_on = run.settings_file.exists() and self._file.exists()
+        self._before: dict[str, float] = run.read_json(self._file) if goes_on else {}
+        self._begun = {"wall_seconds": time.monotonic(), "cpu_seconds": time.process_time()}
+        self._noted = time.monotonic()
+
+    def note(self) -> None:
+        """Keep what was taken so far, unless that was done a moment ago."""
+        if time.monotonic() - self._noted > _SECONDS_BETWEEN_NOTES:
+            write_json_atomically(self._file, self.seconds())
+            self._noted = time.monotonic()
+
+    def seconds(self) -> dict[str, float]:
+        """`wall_seconds` and `cpu_seconds` until now."""
+        now = {"wall_seconds": time.monotonic(), "cpu_seconds": time.process_time()}
+        return {name: self._before.get(name, 0.0) + now[name] - begun for name, begun in self._begun.items()}
+
+
+def tell_all(run: Run, tell: Tell | None, clock: Clock) -> Tell:
     """A listener that writes each event to the run folder and passes it on."""
 
     def both(event: dict[str, Any]) -> None:
         append_json_line(run.events_file, event)
+        clock.note()
         if tell is not None:
             tell(event)
 

@@ -6,7 +6,6 @@ Each patch is a tiny picture of which only the middle was judged: a particle (po
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,7 @@ from cryoglean.errors import PicksError, SettingsError
 from cryoglean.evaluate.threshold import ChosenThreshold
 from cryoglean.io.patches import Patches
 from cryoglean.judging import measure_auc
-from cryoglean.keeping import describe_outcome, is_done, keep, set_up, tell_all
+from cryoglean.keeping import Clock, describe_outcome, is_done, keep, set_up, tell_all
 from cryoglean.learn.hardware import Hardware, find_hardware
 from cryoglean.learn.loop import Tell
 from cryoglean.picks import Picks
@@ -60,15 +59,14 @@ def train_from_patches(
     """
     if is_done(dataset, settings, run, resumes=resumes):
         return run
-    started = (time.monotonic(), time.process_time())
+    clock = Clock(run)
     recipe, prior = _read_wish(settings)
     hardware = find_hardware(settings.learn.precision)
-    task = replace(_make_task(dataset, patches, settings, hardware, prior), tell=tell_all(run, tell))
+    task = replace(_make_task(dataset, patches, settings, hardware, prior), tell=tell_all(run, tell, clock))
     task = replace(task, checkpoint_folder=run.checkpoint_folder, resumes=resumes)
     set_up(dataset, settings, run, hardware)  # not before: a mistake in the data leaves the folder free
     trained = run_recipe(recipe, task)
-    seconds = {"wall_seconds": time.monotonic() - started[0], "cpu_seconds": time.process_time() - started[1]}
-    keep(run, trained, {"strategy": recipe.name, **_summarise(task, trained, dataset, prior), **seconds})
+    keep(run, trained, {"strategy": recipe.name, **_summarise(task, trained, dataset, prior), **clock.seconds()})
     return run
 
 

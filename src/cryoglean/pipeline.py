@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +12,7 @@ from cryoglean.errors import LabelsError
 from cryoglean.estimating import drop_halves, estimate_particles
 from cryoglean.evaluate.score import evaluate_picks
 from cryoglean.evaluate.threshold import choose_threshold
-from cryoglean.keeping import describe_outcome, is_done, keep, keep_pseudo_labels, set_free, set_up, tell_all
+from cryoglean.keeping import Clock, describe_outcome, is_done, keep, keep_pseudo_labels, set_free, set_up, tell_all
 from cryoglean.learn.hardware import find_hardware
 from cryoglean.learn.loop import Tell
 from cryoglean.picks import Picks
@@ -50,9 +49,9 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
     """
     if is_done(dataset, settings, run, resumes=resumes):
         return run
-    started = (time.monotonic(), time.process_time())
+    clock = Clock(run)
     hardware = find_hardware(settings.learn.precision)
-    listener = Watcher(settings, dataset, tell_all(run, tell))
+    listener = Watcher(settings, dataset, tell_all(run, tell, clock))
 
     recipe = read_recipe(choose_strategy(dataset, settings), settings.options)
     check_labels(recipe.name, recipe.labels, settings)
@@ -76,8 +75,7 @@ def train(dataset: Dataset, settings: Settings, run: Run, *, tell: Tell | None =
 
     facts = {"strategy": recipe.name, "unlabelled": len(unlabelled), "expected": expected.to_json()}
     summary = {**facts, **(_summarise(task, trained) if _is_judged(task) else _count(task, trained, expected))}
-    seconds = {"wall_seconds": time.monotonic() - started[0], "cpu_seconds": time.process_time() - started[1]}
-    keep(run, trained, {**summary, **seconds})
+    keep(run, trained, {**summary, **clock.seconds()})
     return run
 
 

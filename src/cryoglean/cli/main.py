@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 from rich.console import Console
 
+from cryoglean.environment import is_launched
 from cryoglean.errors import CryogleanError, SettingsError
 
 _COMMANDS = {
@@ -72,6 +73,7 @@ def run(arguments: Sequence[str]) -> int:
 
         arguments = ["relion", *as_options(arguments[1:])]
     try:
+        _check_launcher(arguments)
         result = make_app()(
             list(arguments), exit_on_error=False, print_error=False, help_on_error=False, error_console=console
         )
@@ -91,6 +93,19 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _say(console, "interrupted; the same command (with --resume for train) goes on from here", 130)
     return result if isinstance(result, int) else 0
+
+
+def _check_launcher(arguments: Sequence[str]) -> None:
+    """Only trainings are shared by several processes of `torchrun`; others would do the same work twice.
+
+    Raises:
+        SettingsError: another command was started so.
+    """
+    if is_launched() and arguments[:1] != ["train"]:
+        raise SettingsError(
+            "it starts only `cryoglean train`", where="torchrun",
+            fix="Picking and experiments take --workers or --cluster.",
+        )  # fmt: skip
 
 
 def print_json(value: object) -> None:

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cryoglean.dataset import Dataset, LabelFiles, ParticleSize, label_files
+from cryoglean.environment import is_first
 from cryoglean.errors import SettingsError
 from cryoglean.finding import Finding
 from cryoglean.registry import check_cards
@@ -119,29 +120,32 @@ def train_command(
     from cryoglean.cli.progress import watching_training
     from cryoglean.doctor.diagnosis import check_turned_labels, diagnose_training
     from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
+    from cryoglean.launched import train_together
     from cryoglean.patch_pipeline import train_from_patches
     from cryoglean.pipeline import train
     from cryoglean.run import Run
 
-    settings = choose_settings(choice)
-    run = Run(out)
+    settings, run = choose_settings(choice), Run(out)
+    quiet, json = quiet or not is_first(), json and is_first()
+    is_silent = quiet or json
     if (file := find_patches_file(micrographs)) is not None:
         data.check_patches(file)
         learned, patches = gather_patches(file, data.size)
-        with watching_training(quiet=quiet or json) as tell:
-            train_from_patches(learned, patches, settings, run, tell=tell, resumes=resume)
+        with train_together(run, settings) as own, watching_training(quiet=is_silent) as tell:
+            train_from_patches(learned, patches, settings, own, tell=tell, resumes=resume)
     else:
         dataset, missing = gather_dataset(micrographs, data.size, data.files, flip_y=data.flip_y)
-        say_source(dataset, missing)
+        if is_first():
+            say_source(dataset, missing)
         check_turned_labels(dataset, settings)
-        with watching_training(quiet=quiet or json) as tell:
-            train(dataset, settings, run, tell=tell, resumes=resume)
-        say_diagnosis(run.folder, diagnose_training(run), is_quiet=quiet or json)
-    summary = run.summary()
+        with train_together(run, settings) as own:
+            with watching_training(quiet=is_silent) as tell:
+                train(dataset, settings, own, tell=tell, resumes=resume)
+            say_diagnosis(own.folder, diagnose_training(own), is_quiet=is_silent)
     if json:
-        print_json(summary)
+        print_json(run.summary())
     elif not quiet:
-        say_summary(run.folder, summary)
+        say_summary(run.folder, run.summary())
     return 0
 
 

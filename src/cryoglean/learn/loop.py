@@ -22,6 +22,7 @@ from cryoglean.learn.checkpoint import (
     unpack_network,
     unpack_optimizer,
 )
+from cryoglean.learn.group import Group, current_group, mean_of
 from cryoglean.learn.hardware import Hardware
 from cryoglean.learn.inspection import UNLABELLED_WEIGHT, Inspection, has_unlabelled
 from cryoglean.learn.schedule import learning_rate
@@ -137,27 +138,36 @@ def fit(
         hardware: where it runs.
         plan: who is told, who validates, checkpoint and resume.
 
+    Processes that were launched together (`cryoglean.learn.group`) share the micro-steps of each step.
+
     Returns:
         The averaged network, of the best validation or of the last step.
 
     Raises:
-        RunError: the checkpoint to resume from is broken or of another network, or the loss is not a number.
+        RunError: the checkpoint to resume from is broken or of another network, the loss is not a number, or processes
+            that train together have come to different points.
+        SettingsError: they can't share the micro-steps evenly.
     """
+    group = current_group()
+    parts = group.parts(settings.accumulate)
     state = _start(network, settings, hardware)
     if plan.resumes and plan.checkpoint_file is not None and plan.checkpoint_file.exists():
         state.load(plan.checkpoint_file, plan)
         plan.tell({"event": "resumed", "phase": plan.phase, "step": state.step})
+    group.agree(phase=plan.phase, step=state.step, steps=settings.steps)
+    group.copy_first(state.student, state.teacher.network, state.best)
     saved_at = time.monotonic()
     while state.step < settings.steps:
-        facts = _make_step(state, objective, settings, plan)
+        facts = _make_step(state, objective, settings, plan, parts)
         plan.tell({"event": "step", "phase": plan.phase, "step": state.step, **facts})
         if plan.validate is not None and (state.step % settings.validate_every == 0 or state.step == settings.steps):
-            _keep_if_better(state, plan.validate(state.teacher.network), plan)
+            _keep_if_better(state, group.of_first(plan.validate(state.teacher.network)), plan)
             _undo_collapse(state, plan)
         is_due = time.monotonic() - saved_at >= settings.checkpoint_every_seconds
         if plan.checkpoint_file is not None and (is_due or state.step == settings.steps):
             state.save(plan.checkpoint_file, plan)
             saved_at = time.monotonic()
+    group.copy_first(state.teacher.network, state.best)
     weight = plan.memory.get(UNLABELLED_WEIGHT, (1.0,))[0]
     if plan.validate is None or not plan.keeps_best:
         return Fit(state.teacher.network, state.step, None, weight)
@@ -173,16 +183,19 @@ def _start(network: nn.Module, settings: LearnSettings, hardware: Hardware) -> _
     return _State(student, teacher, AveragedNetwork(student, 0.0).network, optimizer)
 
 
-def _make_step(state: _State, objective: Objective, settings: LearnSettings, plan: LoopPlan) -> dict[str, float]:
-    """One optimiser step over `accumulate` micro-steps; the numbers worth telling."""
+def _make_step(
+    state: _State, objective: Objective, settings: LearnSettings, plan: LoopPlan, parts: range
+) -> dict[str, float]:
+    """One optimiser step over `accumulate` micro-steps, of which these parts are ours; the numbers worth telling."""
     rate = learning_rate(state.step, settings)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     state.student.train()
     state.optimizer.zero_grad(set_to_none=True)
     said_by: dict[str, list[float]] = {}
-    look = Inspection(state.student) if plan.watch.every and state.step % plan.watch.every == 0 else None
-    for part in range(settings.accumulate):
+    is_looked_at = plan.watch.every and state.step % plan.watch.every == 0 and 0 in parts
+    look = Inspection(state.student) if is_looked_at else None
+    for part in parts:
         terms, said = objective(state.student, state.teacher.network, state.step * settings.accumulate + part)
         loss = torch.stack(list(terms.values())).sum()
         if look is not None and part == 0:
@@ -193,6 +206,7 @@ def _make_step(state: _State, objective: Objective, settings: LearnSettings, pla
         state.is_taught = has_unlabelled(terms)
         for name, value in {"loss": float(loss.detach()), **said}.items():
             said_by.setdefault(name, []).append(value)
+    said_by = _add_up(current_group(), state, said_by, plan)
     facts = {name: sum(values) / len(values) for name, values in said_by.items()}
     if not math.isfinite(facts["loss"]):
         raise RunError(
@@ -207,6 +221,18 @@ def _make_step(state: _State, objective: Objective, settings: LearnSettings, pla
     if look is not None:
         plan.tell({"event": "monitor", "phase": plan.phase, "step": state.step, **look.after_step()})
     return {**facts, "gradient_norm": float(torch.nan_to_num(norm, nan=-1.0, posinf=-1.0)), "learning_rate": rate}
+
+
+def _add_up(group: Group, state: _State, said_by: dict[str, list[float]], plan: LoopPlan) -> dict[str, list[float]]:
+    """Bring a step together that several processes made: gradients, what was said, what is carried on."""
+    if group.size == 1:
+        return said_by
+    group.add_gradients(state.student)
+    told = group.gather((said_by, state.is_taught, plan.memory))
+    state.is_taught = any(is_taught for _, is_taught, _ in told)
+    plan.memory.update(mean_of(memory for _, _, memory in told))
+    names = dict.fromkeys(name for said, _, _ in told for name in said)
+    return {name: [value for said, _, _ in told for value in said.get(name, ())] for name in names}
 
 
 def _keep_if_better(state: _State, scores: dict[str, float], plan: LoopPlan) -> None:
