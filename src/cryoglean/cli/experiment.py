@@ -54,6 +54,7 @@ def experiment_command(
     out: Path,
     workers: int = 1,
     cluster: str | None = None,
+    log: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
     dry_run: bool = False,
     quiet: bool = False,
     json: bool = False,
@@ -69,6 +70,7 @@ def experiment_command(
         out: the experiment's folder.
         workers: how many processes, or jobs of a cluster.
         cluster: slurm, slurm:FILE with the settings of a job, the address of a dask scheduler, or its file.
+        log: tensorboard[:FOLDER] or mlflow[:ADDRESS|FOLDER]: each cell is a run there, too; may be repeated.
         dry_run: only say what would be run.
         quiet: no progress.
         json: no progress, and a JSON summary on standard output.
@@ -79,12 +81,14 @@ def experiment_command(
     from cryoglean.experiment.page.report import write_report
     from cryoglean.experiment.running import Listeners, plan, run_experiment
     from cryoglean.experiment.store import Store
+    from cryoglean.logbook import choose_logs
 
     chosen, store = _choose(grid, asked), Store(out)
     cells = plan(chosen)
     if dry_run:
         _say_plan(cells, store)
         return 0
+    logs = choose_logs(out, log)
     console = Console(stderr=True, soft_wrap=True)
     with counting(quiet=quiet or json) as make_counter:
         counters: dict[str, Any] = {}
@@ -101,7 +105,7 @@ def experiment_command(
             lambda sentence: console.print(sentence, markup=False, highlight=False),
             lambda number: counters.update(cells=make_counter("cells", number)),
         )
-        progress = run_experiment(chosen, store, EngineChoice(workers, cluster), listeners, cells)
+        progress = run_experiment(chosen, store, EngineChoice(workers, cluster), listeners, cells, logs)
     page = write_report(store, {cell.key for cell in cells})
     if json:
         print_json({

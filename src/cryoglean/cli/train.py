@@ -98,6 +98,7 @@ def train_command(
     data: Data = Data(),
     out: Path,
     choice: Choice = Choice(),
+    log: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
     resume: bool = False,
     quiet: bool = False,
     json: bool = False,
@@ -111,6 +112,7 @@ def train_command(
         data: what is known about the data.
         out: the run folder to make.
         choice: how to learn.
+        log: tensorboard[:FOLDER] or mlflow[:ADDRESS|FOLDER], to follow it there, too; may be repeated.
         resume: continue an interrupted training, to the same weights as an unbroken one.
         quiet: no progress.
         json: no progress, and the summary as JSON on standard output.
@@ -119,23 +121,25 @@ def train_command(
     from cryoglean.cli.progress import watching_training
     from cryoglean.doctor.diagnosis import check_turned_labels, diagnose_training
     from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
+    from cryoglean.logbook import choose_logs, logged
     from cryoglean.patch_pipeline import train_from_patches
     from cryoglean.pipeline import train
     from cryoglean.run import Run
 
     settings = choose_settings(choice)
     run = Run(out)
+    logs = choose_logs(out, log)
     if (file := find_patches_file(micrographs)) is not None:
         data.check_patches(file)
         learned, patches = gather_patches(file, data.size)
-        with watching_training(quiet=quiet or json) as tell:
-            train_from_patches(learned, patches, settings, run, tell=tell, resumes=resume)
+        with watching_training(quiet=quiet or json) as tell, logged(run, logs, tell) as book:
+            train_from_patches(learned, patches, settings, run, tell=book, resumes=resume)
     else:
         dataset, missing = gather_dataset(micrographs, data.size, data.files, flip_y=data.flip_y)
         say_source(dataset, missing)
         check_turned_labels(dataset, settings)
-        with watching_training(quiet=quiet or json) as tell:
-            train(dataset, settings, run, tell=tell, resumes=resume)
+        with watching_training(quiet=quiet or json) as tell, logged(run, logs, tell) as book:
+            train(dataset, settings, run, tell=book, resumes=resume)
         say_diagnosis(run.folder, diagnose_training(run), is_quiet=quiet or json)
     summary = run.summary()
     if json:
