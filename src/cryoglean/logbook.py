@@ -207,14 +207,13 @@ class Logbook:
 
     def finish(self) -> None:
         """Make what is not complete complete, and close it."""
-        last = {**numbers_of_summary(self._run.summary()), **self._scores} if self._pages else {}
         for page in list(self._pages):
 
             def end(page: _Page = page) -> None:
                 if not page.is_complete:
                     if not page.is_open:
                         page.open()
-                    page.add(0, last)
+                    page.add(0, {**numbers_of_summary(self._run.summary()), **self._scores})
                     page.close("FINISHED")
 
             self._try(page, end)

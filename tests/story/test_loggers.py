@@ -22,10 +22,10 @@ from cryoglean import logbook
 from cryoglean.cli.main import run
 from cryoglean.engine.tasks import EngineChoice
 from cryoglean.experiment.grid import read_grid
-from cryoglean.experiment.running import plan, run_experiment
+from cryoglean.experiment.running import Listeners, plan, run_experiment
 from cryoglean.experiment.store import Store
 from cryoglean.io.picks import write_picks
-from cryoglean.logbook import choose_logs
+from cryoglean.logbook import Destination, choose_logs
 from cryoglean.series import numbers_of_event
 from cryoglean.simulate.settings import SimulationSettings
 from cryoglean.simulation import simulate_folder
@@ -357,7 +357,7 @@ def test_a_typing_error_in_python_is_refused(data: Path, tmp_path: Path) -> None
 def test_each_cell_of_an_experiment_is_a_run_and_none_is_logged_again(
     workers: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two cells."""
+    """Two cells, and a logger that fails for both, which is said once."""
     content = {
         "data": {"sim": {"micrographs": f"{data}/mics", "labels": f"{data}/truth.csv", "diameter_angstrom": 180}},
         "ratios": [0.5], "seeds": 1, "lines": [], "validation": 1, "effort": "quick", "settings": SETTINGS[:-1],
@@ -365,10 +365,14 @@ def test_each_cell_of_an_experiment_is_a_run_and_none_is_logged_again(
     (tmp_path / "grid.yaml").write_text(yaml.safe_dump(content))
     grid, out = read_grid(tmp_path / "grid.yaml"), tmp_path / "out"
     keys = {cell.key for cell in plan(grid)}
-    logs = choose_logs(out, ("tensorboard", "mlflow"))
+    logs, said = choose_logs(out, ("tensorboard", "mlflow")), []
+    listeners, broken = Listeners(sentence=said.append), Destination("nonsense", "", "")
 
-    assert run_experiment(grid, Store(out), EngineChoice(workers), logs=logs).finished == 2
+    assert run_experiment(grid, Store(out), EngineChoice(workers), listeners, logs=(*logs, broken)).finished == 2
 
+    assert [sentence.split(" (")[0] for sentence in said] == [
+        "warning: nothing more is logged to nonsense, but the training goes on"
+    ]
     results = {file.parent: json.loads(file.read_text()) for file in out.glob("cells/*/*/*/*/result.json")}
     assert sorted(one["line"] for one in results.values()) == ["oracle", "supervised"]
     logged = {one.info.run_name: one for one in mlflow_runs(tmp_path / "mlruns", monkeypatch)}

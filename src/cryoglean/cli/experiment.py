@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,7 +90,7 @@ def experiment_command(
         _say_plan(cells, store)
         return 0
     logs = choose_logs(out, log)
-    console = Console(stderr=True, soft_wrap=True)
+    say = partial(Console(stderr=True, soft_wrap=True).print, markup=False, highlight=False)
     with counting(quiet=quiet or json) as make_counter:
         counters: dict[str, Any] = {}
 
@@ -98,13 +99,9 @@ def experiment_command(
             told = f"F1 {result['f1']:.3f}" if not isinstance(result, str) else "failed"
             counters["cells"].advance(f"{place}: {told}")
             if isinstance(result, str):
-                console.print(f"{place}: {result}", markup=False, highlight=False)
+                say(f"{place}: {result}")
 
-        listeners = Listeners(
-            ended,
-            lambda sentence: console.print(sentence, markup=False, highlight=False),
-            lambda number: counters.update(cells=make_counter("cells", number)),
-        )
+        listeners = Listeners(ended, say, lambda number: counters.update(cells=make_counter("cells", number)))
         progress = run_experiment(chosen, store, EngineChoice(workers, cluster), listeners, cells, logs)
     page = write_report(store, {cell.key for cell in cells})
     if json:

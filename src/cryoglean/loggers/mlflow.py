@@ -79,7 +79,7 @@ class MLflowLog:
             for start in range(0, len(named), _PARAMETERS_AT_ONCE):
                 self._client.log_batch(self.identity, params=named[start : start + _PARAMETERS_AT_ONCE])
             self.last_steps = {
-                key: max(one.step for one in self._client.get_metric_history(self.identity, key))
+                key: max((one.step for one in self._client.get_metric_history(self.identity, key)), default=-1)
                 for key in self._client.get_run(self.identity).data.metrics
             }
 
