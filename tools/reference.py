@@ -26,7 +26,7 @@ _KIND_TITLES = {
     "strategies": "Strategies", "formats": "Formats of picks", "images": "Formats of micrographs",
     "layouts": "Data sets as folders",
     "models": "Models", "losses": "Losses", "sections": "Sections of the report",
-    "checks": "Checks of the doctor",
+    "checks": "Checks of the doctor", "loggers": "Loggers",
 }  # fmt: skip
 
 

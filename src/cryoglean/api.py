@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from cryoglean.dataset import LabelFiles, ParticleSize
 from cryoglean.doctor.diagnosis import check_turned_labels, diagnose_training
 from cryoglean.engine.tasks import EngineChoice
+from cryoglean.environment import is_first
 from cryoglean.errors import SettingsError
 from cryoglean.evaluate.score import Evaluation, Rules, evaluate_picks
 from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
 from cryoglean.io.micrographs import find_micrographs, read_micrograph
 from cryoglean.io.picks import read_picks
 from cryoglean.launched import train_together
+from cryoglean.logbook import Wishes, choose_logs, logged
 from cryoglean.patch_pipeline import train_from_patches
 from cryoglean.picking import check_threshold, choose_pixel_size, load_picker, pick_files
 from cryoglean.picks import Picks
@@ -39,6 +41,7 @@ def train(
     *,
     effort: str = "standard",
     settings: Sequence[str] = (),
+    **log: Unpack[Wishes],
 ) -> Run:
     """Learn to pick from a few labelled micrographs.
 
@@ -52,6 +55,7 @@ def train(
         out: the run folder to make; a run of the same data and settings in it is continued.
         effort: `quick`, `standard` or `thorough`; or another preset, such as `fixmatch_pu`, which patches need.
         settings: single settings, such as `["seed=1", "learn.steps=200"]`; patches need `loss.prior`.
+        log: as in `log=("tensorboard", "mlflow:http://host:5000")`: loggers, each may say a place after a colon.
 
     Returns:
         The finished run; a notebook shows it as a picture.
@@ -62,19 +66,21 @@ def train(
     chosen = choose_settings(effort, assignments=settings)
     check_cards(chosen)
     given, run = _listed(micrographs), Run(Path(out))
+    logs = choose_logs(run.folder, **log) if is_first() else ()
     particle = size if isinstance(size, ParticleSize) else ParticleSize(None if size is None else float(size))
     if (file := find_patches_file(given)) is not None:
         if labels is not None:
             raise SettingsError("they are for micrographs", where="labels", fix=f"{file} needs none; give None.")
         dataset, patches = gather_patches(file, particle)
-        with train_together(run, chosen) as own:
-            train_from_patches(dataset, patches, chosen, own, resumes=True)
+        with train_together(run, chosen) as own, logged(own, logs) as tell:
+            train_from_patches(dataset, patches, chosen, own, tell=tell, resumes=True)
         return run
     files = labels if isinstance(labels, LabelFiles) or labels is None else LabelFiles(Path(labels))
     dataset, _ = gather_dataset(given, particle, files)
     check_turned_labels(dataset, chosen)
     with train_together(run, chosen) as own:
-        train_dataset(dataset, chosen, own, resumes=True)
+        with logged(own, logs) as tell:
+            train_dataset(dataset, chosen, own, tell=tell, resumes=True)
         diagnose_training(own)
     return run
 

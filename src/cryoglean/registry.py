@@ -20,6 +20,7 @@ _FOLDERS = {
     "losses": "cryoglean.losses",
     "sections": "cryoglean.report.sections",
     "checks": "cryoglean.doctor.checks",
+    "loggers": "cryoglean.loggers",
 }
 
 

@@ -91,6 +91,11 @@ class Run:
         return self.folder / "pseudo" / f"round-{number}.npz"
 
     @property
+    def log_file(self) -> Path:
+        """`log.json`: where loggers have logged it, and whether that is complete."""
+        return self.folder / "log.json"
+
+    @property
     def summary_file(self) -> Path:
         """`summary.json`: the threshold, how it was chosen, the validation scores, times; written last."""
         return self.folder / "summary.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,6 +55,7 @@ def experiment_command(
     out: Path,
     workers: int = 1,
     cluster: str | None = None,
+    log: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
     dry_run: bool = False,
     quiet: bool = False,
     json: bool = False,
@@ -69,6 +71,7 @@ def experiment_command(
         out: the experiment's folder.
         workers: how many processes, or jobs of a cluster.
         cluster: slurm, slurm:FILE with the settings of a job, the address of a dask scheduler, or its file.
+        log: tensorboard[:FOLDER] or mlflow[:ADDRESS|FOLDER]: each cell is a run there, too; may be repeated.
         dry_run: only say what would be run.
         quiet: no progress.
         json: no progress, and a JSON summary on standard output.
@@ -79,13 +82,15 @@ def experiment_command(
     from cryoglean.experiment.page.report import write_report
     from cryoglean.experiment.running import Listeners, plan, run_experiment
     from cryoglean.experiment.store import Store
+    from cryoglean.logbook import choose_logs
 
     chosen, store = _choose(grid, asked), Store(out)
     cells = plan(chosen)
     if dry_run:
         _say_plan(cells, store)
         return 0
-    console = Console(stderr=True, soft_wrap=True)
+    logs = choose_logs(out, log)
+    say = partial(Console(stderr=True, soft_wrap=True).print, markup=False, highlight=False)
     with counting(quiet=quiet or json) as make_counter:
         counters: dict[str, Any] = {}
 
@@ -94,14 +99,10 @@ def experiment_command(
             told = f"F1 {result['f1']:.3f}" if not isinstance(result, str) else "failed"
             counters["cells"].advance(f"{place}: {told}")
             if isinstance(result, str):
-                console.print(f"{place}: {result}", markup=False, highlight=False)
+                say(f"{place}: {result}")
 
-        listeners = Listeners(
-            ended,
-            lambda sentence: console.print(sentence, markup=False, highlight=False),
-            lambda number: counters.update(cells=make_counter("cells", number)),
-        )
-        progress = run_experiment(chosen, store, EngineChoice(workers, cluster), listeners, cells)
+        listeners = Listeners(ended, say, lambda number: counters.update(cells=make_counter("cells", number)))
+        progress = run_experiment(chosen, store, EngineChoice(workers, cluster), listeners, cells, logs)
     page = write_report(store, {cell.key for cell in cells})
     if json:
         print_json({

@@ -99,8 +99,11 @@ def _in_numbers(event: dict[str, Any], before: str) -> str:
 
 def _in_words(event: dict[str, Any], *, has_folds: bool) -> str:
     """A line for an event that comes once; empty for others."""
+    from cryoglean.logbook import say_failure
     from cryoglean.report.wording import round_outcome, say_expected, some_of
 
+    if event["event"] == "logger_failed":
+        return say_failure(event)
     if event["event"] == "finding":
         return f"{event['severity']}: {event['symptom']}. {event['remedy']}"
     if event["event"] == "rolled_back":

@@ -99,6 +99,7 @@ def train_command(
     data: Data = Data(),
     out: Path,
     choice: Choice = Choice(),
+    log: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
     resume: bool = False,
     quiet: bool = False,
     json: bool = False,
@@ -112,6 +113,7 @@ def train_command(
         data: what is known about the data.
         out: the run folder to make.
         choice: how to learn.
+        log: tensorboard[:FOLDER] or mlflow[:ADDRESS|FOLDER], to follow it there, too; may be repeated.
         resume: continue an interrupted training, to the same weights as an unbroken one.
         quiet: no progress.
         json: no progress, and the summary as JSON on standard output.
@@ -121,26 +123,32 @@ def train_command(
     from cryoglean.doctor.diagnosis import check_turned_labels, diagnose_training
     from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
     from cryoglean.launched import train_together
+    from cryoglean.logbook import choose_logs, logged
     from cryoglean.patch_pipeline import train_from_patches
     from cryoglean.pipeline import train
     from cryoglean.run import Run
 
     settings, run = choose_settings(choice), Run(out)
+    logs = choose_logs(out, log) if is_first() else ()
     quiet, json = quiet or not is_first(), json and is_first()
     is_silent = quiet or json
     if (file := find_patches_file(micrographs)) is not None:
         data.check_patches(file)
         learned, patches = gather_patches(file, data.size)
-        with train_together(run, settings) as own, watching_training(quiet=is_silent) as tell:
-            train_from_patches(learned, patches, settings, own, tell=tell, resumes=resume)
+        with (
+            train_together(run, settings) as own,
+            watching_training(quiet=is_silent) as tell,
+            logged(own, logs, tell) as book,
+        ):
+            train_from_patches(learned, patches, settings, own, tell=book, resumes=resume)
     else:
         dataset, missing = gather_dataset(micrographs, data.size, data.files, flip_y=data.flip_y)
         if is_first():
             say_source(dataset, missing)
         check_turned_labels(dataset, settings)
         with train_together(run, settings) as own:
-            with watching_training(quiet=is_silent) as tell:
-                train(dataset, settings, own, tell=tell, resumes=resume)
+            with watching_training(quiet=is_silent) as tell, logged(own, logs, tell) as book:
+                train(dataset, settings, own, tell=book, resumes=resume)
             say_diagnosis(own.folder, diagnose_training(own), is_quiet=is_silent)
     if json:
         print_json(run.summary())

@@ -15,6 +15,7 @@ from cryoglean.experiment.grid import Grid
 from cryoglean.experiment.room import NO_ROOM, tells_of_no_room
 from cryoglean.experiment.store import Store
 from cryoglean.experiment.working import run_cell
+from cryoglean.logbook import Destination, say_failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Listeners:
 
     Args:
         cell: is told each cell that has ended, and its result, or the reason why there is none.
-        sentence: is told of lost workers and the like.
+        sentence: is told of lost workers, loggers that fail and the like.
         number: is told how many cells are to be run.
     """
 
@@ -59,7 +60,12 @@ def plan(grid: Grid) -> list[Cell]:
 
 
 def run_experiment(
-    grid: Grid, store: Store, choice: EngineChoice, listeners: Listeners = Listeners(), cells: Sequence[Cell] = ()
+    grid: Grid,
+    store: Store,
+    choice: EngineChoice,
+    listeners: Listeners = Listeners(),
+    cells: Sequence[Cell] = (),
+    logs: Sequence[Destination] = (),
 ) -> Progress:
     """Run the cells that have no result yet.
 
@@ -72,6 +78,7 @@ def run_experiment(
         choice: where cells are run.
         listeners: who is told how far it is.
         cells: the grid's cells, if they are planned already.
+        logs: where cells are logged, each as a run of its own.
 
     Raises:
         RunError: the disk is full; nothing finished is lost.
@@ -84,12 +91,14 @@ def run_experiment(
     if listeners.number is not None:
         listeners.number(len(missing))
     failed: dict[str, str] = {}
+    said: set[str] = set()
     finished = 0
-    with closing(run_tasks(_tasks(missing, by_key, store), _do, choice, listeners.sentence)) as outcomes:
+    with closing(run_tasks(_tasks(missing, by_key, store, tuple(logs)), _do, choice, listeners.sentence)) as outcomes:
         for outcome in outcomes:
             cell = by_key[outcome.key]
             if outcome.is_done:
                 finished += 1
+                said |= _say_once(outcome.value, said, listeners)
             else:
                 if tells_of_no_room(outcome.error):
                     raise RunError(NO_ROOM, where=store.folder, fix="Make room, then give the same command again.")
@@ -99,14 +108,33 @@ def run_experiment(
     return Progress(len(cells), len(cells) - len(missing), finished, failed)
 
 
-def _tasks(missing: Mapping[str, Cell], by_key: Mapping[str, Cell], store: Store) -> Iterator[Task]:
+def _tasks(
+    missing: Mapping[str, Cell], by_key: Mapping[str, Cell], store: Store, logs: tuple[Destination, ...]
+) -> Iterator[Task]:
     for key, cell in missing.items():
         store.keep_cell(cell)
         base = by_key[cell.base].folder.as_posix() if cell.base else ""
-        payload = (str(store.folder.absolute()), cell.folder.as_posix(), base)
+        payload = (str(store.folder.absolute()), cell.folder.as_posix(), base, logs)
         yield Task(key, payload, (cell.base,) if cell.base in missing else ())
 
 
-def _do(payload: tuple[str, str, str]) -> str:
-    """One cell; only its key comes back: the result lies in its folder."""
-    return str(run_cell(*payload)["key"])
+def _do(payload: tuple[str, str, str, tuple[Destination, ...]]) -> list[str]:
+    """One cell, whose result lies in its folder; which of its loggers failed comes back, in sentences."""
+    said: list[str] = []
+
+    def tell(event: dict[str, Any]) -> None:
+        if event["event"] == "logger_failed":
+            said.append(say_failure(event))
+
+    out, folder, base, logs = payload
+    run_cell(out, folder, base, tell, logs)
+    return said
+
+
+def _say_once(sentences: Sequence[str], said: set[str], listeners: Listeners) -> set[str]:
+    """Tell those that were not told for another cell."""
+    fresh = set(sentences) - said
+    if listeners.sentence is not None:
+        for sentence in sorted(fresh):
+            listeners.sentence(sentence)
+    return fresh

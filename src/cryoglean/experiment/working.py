@@ -8,7 +8,7 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from cryoglean.io.picks import read_picks
 from cryoglean.learn.checkpoint import load_tensors, save_tensors
 from cryoglean.learn.hardware import find_hardware
 from cryoglean.learn.loop import Tell
+from cryoglean.logbook import Destination, logged
 from cryoglean.picking import load_picker, pick_files
 from cryoglean.pipeline import train
 from cryoglean.run import Run
@@ -39,7 +40,9 @@ _VALIDATION = ("f1", "precision", "recall", "average_precision")
 _SCORES = ("f1", "precision", "recall", "best_f1", "average_precision", "threshold")
 
 
-def run_cell(out: str, folder: str, base: str = "", tell: Tell | None = None) -> dict[str, Any]:
+def run_cell(
+    out: str, folder: str, base: str = "", tell: Tell | None = None, logs: Sequence[Destination] = ()
+) -> dict[str, Any]:
     """Bring a cell to its result, from wherever it is.
 
     Args:
@@ -47,6 +50,7 @@ def run_cell(out: str, folder: str, base: str = "", tell: Tell | None = None) ->
         folder: the cell's, below it.
         base: that of the cell whose first training is taken over, below it; empty: none.
         tell: is told the events of the training.
+        logs: of the experiment; the cell is a run of its own there.
 
     Returns:
         The result.
@@ -61,7 +65,7 @@ def run_cell(out: str, folder: str, base: str = "", tell: Tell | None = None) ->
             return done
         (place / ERROR_FILE).unlink(missing_ok=True)
         try:
-            return _work(Path(out), place, base, tell)
+            return _work(Path(out), place, base, tell, logs)
         except Exception as error:
             if is_out_of_room(error):
                 raise RunError(NO_ROOM, where=place, fix="Make room, then give the same command again.") from error
@@ -69,7 +73,7 @@ def run_cell(out: str, folder: str, base: str = "", tell: Tell | None = None) ->
             raise
 
 
-def _work(out: Path, place: Path, base: str, tell: Tell | None) -> dict[str, Any]:
+def _work(out: Path, place: Path, base: str, tell: Tell | None, logs: Sequence[Destination]) -> dict[str, Any]:
     cell = _read_cell(place)
     truth = _read_truth(str(out), cell.data)
     if truth.digest() != cell.digest:  # a process that lives long has read older labels
@@ -80,8 +84,19 @@ def _work(out: Path, place: Path, base: str, tell: Tell | None) -> dict[str, Any
             f"the micrographs or labels of {cell.data} have changed since", where=place,
             fix="Run the experiment again: changed data make new cells.",
         )  # fmt: skip
+    name = Path(*cell.folder.parts[1:]).as_posix()
+    facts = {"cell.data": cell.data, "cell.ratio": cell.ratio, "cell.seed": cell.seed, "cell.line": cell.line}
+    with logged(Run(place / "run"), [log.within(name) for log in logs], tell, facts) as book:
+        result = _train_and_test(cell, truth, place, out / base / BASE_FILE if base else None, book)
+        book.add_scores({name: result[name] for name in _SCORES}, "test")
+    write_json_atomically(place / RESULT_FILE, result)
+    return result
+
+
+def _train_and_test(cell: Cell, truth: Truth, place: Path, base: Path | None, tell: Tell) -> dict[str, Any]:
+    """The result, from wherever the cell is."""
     run = Run(place / "run")
-    shared = _take_over(out / base / BASE_FILE, run) if base else None
+    shared = _take_over(base, run) if base else None
     train(cell.dataset(truth), cell.settings, run, tell=tell, resumes=True)
     diagnose_training(run)
     summary = run.summary()
@@ -92,7 +107,7 @@ def _work(out: Path, place: Path, base: str, tell: Tell | None) -> dict[str, Any
     pick_seconds = time.process_time() - started
     own = {"train_cpu_seconds": summary["cpu_seconds"], "train_wall_seconds": summary["wall_seconds"]}
     took = {name: value + (shared or {}).get(name, 0.0) for name, value in own.items()}
-    result = {
+    return {
         **_facts(cell), **_judge(cell, truth, picks_file, summary["threshold"]),
         "validation": {name: summary["validation"][name] for name in _VALIDATION},
         "rounds": summary["rounds"], "best_step": summary["best_step"], "threshold_rule": summary["threshold_rule"],
@@ -102,8 +117,6 @@ def _work(out: Path, place: Path, base: str, tell: Tell | None) -> dict[str, Any
         "machine": platform.node(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
-    write_json_atomically(place / RESULT_FILE, result)
-    return result
 
 
 def _read_cell(place: Path) -> Cell:

@@ -1,0 +1,1 @@
+"""Cards: one logger each, with `choose_place` and `open_log`."""
