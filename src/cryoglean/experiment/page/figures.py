@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cryoglean.experiment.statistics.cost import CostPoint, pareto_front
+from cryoglean.experiment.statistics.cost import CostPoint
 from cryoglean.experiment.statistics.curves import Curve
 from cryoglean.experiment.statistics.grid import MEASURES, ORACLE
 from cryoglean.experiment.statistics.ranks import Ranking
@@ -124,9 +124,7 @@ def draw_costs(points: Sequence[CostPoint], lines: Sequence[str], title: str) ->
         title: of the figure.
     """
     figure, (axes,) = new_chart()
-    rivals = [point for point in points if point.line != ORACLE]
-    best = pareto_front([(point.cpu_seconds, point.score) for point in rivals])
-    front = [point for place, point in enumerate(rivals) if place in best]
+    front = [point for point in points if point.is_on_front]
     axes.step(
         [point.cpu_seconds for point in front], [point.score for point in front], where="post", color=FAINT,
         linewidth=2, zorder=1, label="best for its cost",
