@@ -153,6 +153,7 @@ def test_the_worst_micrographs_are_those_with_the_lowest_f1(whole: Path) -> None
     named = re.findall(r"beta_gal_\d", text[text.index("particles supervised") :])
     assert named[:3] == ["beta_gal_3", "beta_gal_2", "beta_gal_1"]
     assert "beta_gal_0" not in named
+    assert text.count("No pictures of beta_gal: ") == 1
 
 
 def test_tables_agree_with_the_cells(whole: Path) -> None:

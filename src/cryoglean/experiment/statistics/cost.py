@@ -26,8 +26,8 @@ class CostPoint:
         seeds: with the measure and its cost.
         score: mean of the measure over them.
         cpu_seconds: mean of training and picking; children and all threads, as the rows have it.
-        is_on_front: whether no line scores as much for less, or more for as much; the oracle, which knows all labels, is
-            no competitor: it beats none and is never on the front.
+        is_on_front: whether no line scores as much for less, or more for as much; the oracle, which knows all labels,
+            is no competitor: it beats none and is never on the front.
         reference: what it is judged against.
         verdict: of the paired difference to the reference.
         gain: mean paired difference of the measure; None of the reference itself, and without a pair.
@@ -55,7 +55,11 @@ class CostPoint:
         name = MEASURES[self.measure]
         where = f"{self.line}, {self.data} at ratio {self.ratio:g}"
         said = f"{where}: {name} {self.score:.3f} for {self.cpu_seconds:.0f} CPU-seconds"
-        front = "" if self.is_on_front or self.line == ORACLE else "; another line does as well for less, or better for as much"
+        front = (
+            ""
+            if self.is_on_front or self.line == ORACLE
+            else "; another line does as well for less, or better for as much"
+        )
         if self.gain_per_cpu_hour is not None:
             return f"{said}, {self.gain_per_cpu_hour:+.3f} for each CPU-hour more than {self.reference}{front}."
         if self.verdict == GAIN and self.extra_cpu_seconds is not None:
