@@ -92,8 +92,8 @@ class Gallery:
 
     Args:
         pictures: in order.
-        is_small: whether three of them fit beside each other on a wide screen, rather than two; they are many, and
-            unpacked when they are scrolled to.
+        is_small: whether three of them fit beside each other on a wide screen, rather than two; they may be many, so
+            each is laid out only when it is scrolled to.
     """
 
     pictures: tuple[Picture, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def draw_seeds(values: Mapping[str, Mapping[int, float]], lines: Sequence[str], 
             axes.plot([mean, mean], [rows[line] - 0.28, rows[line] + 0.28], color=style["color"], linewidth=2.6)
     axes.set_yticks(list(rows.values()), list(rows))
     axes.set_ylim(-0.6, len(values) - 0.4)
-    axes.locator_params(axis="x", nbins=5)
+    _keep_span(axes, "x")
     label_axes(axes, "F1 on the test micrographs", "", title)
     return figure
 
@@ -85,7 +85,7 @@ def draw_curves(curves: Sequence[Curve], lines: Sequence[str], title: str) -> Fi
                 axes.plot([x, x], point.band, color=style["color"], linewidth=1.5, alpha=0.55)
     axes.set_xticks(counts, [str(count) for count in counts])
     axes.minorticks_off()
-    _keep_span(axes)
+    _keep_span(axes, "y")
     _put_legend_below(figure, axes)
     label_axes(axes, "labelled micrographs", MEASURES[curves[0].measure], title)
     return figure
@@ -149,7 +149,7 @@ def draw_costs(points: Sequence[CostPoint], lines: Sequence[str], title: str) ->
         style = style_of(point.line, lines) | {"linestyle": ""}
         axes.plot(point.cpu_seconds, point.score, markersize=9, markeredgecolor="white", label=point.line, **style)
     _scale_costs(axes, [point.cpu_seconds for point in points])
-    _keep_span(axes)
+    _keep_span(axes, "y")
     _put_legend_below(figure, axes)
     label_axes(axes, "CPU-seconds of training and picking", MEASURES[points[0].measure], title)
     return figure
@@ -160,12 +160,12 @@ def _scale_costs(axes: Axes, costs: Sequence[float]) -> None:
         axes.set_xscale("log")
 
 
-def _keep_span(axes: Axes) -> None:
-    axes.locator_params(axis="y", nbins=6)
-    low, high = axes.get_ylim()
-    if high - low < _LEAST_SPAN:
-        middle = (low + high) / 2
-        axes.set_ylim(middle - _LEAST_SPAN / 2, middle + _LEAST_SPAN / 2)
+def _keep_span(axes: Axes, axis: Literal["x", "y"]) -> None:
+    """Few ticks on an axis of scores, and no closer view than `_LEAST_SPAN`."""
+    axes.locator_params(axis=axis, nbins=5)
+    low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
+    more = max(0.0, _LEAST_SPAN - (high - low)) / 2
+    axes.set(**{f"{axis}lim": (low - more, high + more)})
 
 
 def _put_legend_below(figure: Figure, axes: Axes) -> None:
