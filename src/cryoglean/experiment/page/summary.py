@@ -19,7 +19,7 @@ from cryoglean.experiment.statistics.differences import (
 from cryoglean.experiment.statistics.intervals import FEWEST
 from cryoglean.report.section import Block, Code, Fact, Facts, Folded, Notice, Section, Table, Text
 
-_UNTOLD = {TOO_FEW: "too few seeds", COPIES: "no spread", NO_PAIR: "no result yet"}
+_UNTOLD = {TOO_FEW: "too few seeds", COPIES: "no spread", NO_PAIR: "no result"}
 """Verdicts that are none, as columns."""
 _SHOWN = 12
 """Sentences above which they are folded."""
