@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,17 @@ from typing import Any
 import numpy as np
 
 from cryoglean.dataset import Dataset
-from cryoglean.errors import LabelsError, RunError, SettingsError
+from cryoglean.errors import LabelsError, MicrographError, RunError, SettingsError
+from cryoglean.evaluate.rules import Rules
 from cryoglean.experiment.division import Division, Rule, divide
 from cryoglean.experiment.grid import SUPERVISED, Data, Grid, Line
 from cryoglean.io.folders import match_labels
-from cryoglean.io.micrographs import find_micrographs, micrographs_by_name
+from cryoglean.io.micrographs import (
+    find_micrographs,
+    micrographs_by_name,
+    read_micrograph,
+    read_micrograph_shape,
+)
 from cryoglean.io.picks import read_picks
 from cryoglean.picks import Picks
 from cryoglean.recipe import read_recipe
@@ -78,6 +84,24 @@ class Truth:
             digest.update("\n".join(self.ignore.micrograph.tolist()).encode())
         return digest.hexdigest()[:16]
 
+    def rules(self, names: Sequence[str]) -> Rules:
+        """How picks on test micrographs are judged.
+
+        Args:
+            names: of the micrographs; the first one's header says the pixel size where the grid doesn't.
+
+        Raises:
+            MicrographError: a micrograph can't be read, or nobody says the pixel size.
+        """
+        shapes = {name: read_micrograph_shape(self.paths[name]) for name in names}
+        size = self.data.pixel_size_angstrom
+        if size is None:
+            size = read_micrograph(self.paths[names[0]]).pixel_size_angstrom
+        if size is None:
+            raise MicrographError("its header says no pixel size", where=names[0], fix="Say it in the grid.")
+        diameter = self.data.diameter_angstrom / size
+        return Rules(border_pixels=self.data.border_pixels, shapes=shapes, diameter_pixels=diameter)
+
 
 _PLACES = {"micrographs", "labels", "ignore"}
 
@@ -118,7 +142,8 @@ class Cell:
     @property
     def folder(self) -> Path:
         """Below the experiment's folder."""
-        return Path("cells") / self.data / f"{100 * self.ratio:g}" / f"seed_{self.seed}" / f"{self.line}-{self.key[:8]}"
+        names = ("key", "data", "ratio", "seed", "line")
+        return folder_of({name: getattr(self, name) for name in names})
 
     def dataset(self, truth: Truth) -> Dataset:
         """What the training is given: labels of the labelled and the validation micrographs, of no others."""
@@ -160,6 +185,16 @@ class Cell:
         if cell.key != content.get("key"):
             raise RunError("it was changed, or made by another version", where=CELL_FILE, fix="Remove its folder.")
         return cell
+
+
+def folder_of(facts: Mapping[str, Any]) -> Path:
+    """Where the cell with this key, data, ratio, seed and line lies, below the experiment's folder.
+
+    Args:
+        facts: of a cell, or of its result.
+    """
+    data, name = str(facts["data"]), f"{facts['line']}-{facts['key'][:8]}"
+    return Path("cells") / data / f"{100 * facts['ratio']:g}" / f"seed_{facts['seed']}" / name
 
 
 def plan_cells(grid: Grid, truths: Mapping[str, Truth]) -> Iterator[Cell]:

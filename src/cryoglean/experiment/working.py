@@ -18,12 +18,11 @@ from cryoglean.doctor.diagnosis import diagnose_training
 from cryoglean.durable import has_locked, write_json_atomically
 from cryoglean.environment import describe_environment
 from cryoglean.errors import CryogleanError, MicrographError, RunError
-from cryoglean.evaluate.score import Rules, evaluate_picks
+from cryoglean.evaluate.score import evaluate_picks
 from cryoglean.experiment.cell import CELL_FILE, Cell, Truth
 from cryoglean.experiment.grid import SUPERVISED
 from cryoglean.experiment.room import NO_ROOM, is_out_of_room
 from cryoglean.experiment.store import ERROR_FILE, RESULT_FILE, Store, read_result
-from cryoglean.io.micrographs import read_micrograph, read_micrograph_shape
 from cryoglean.io.picks import read_picks
 from cryoglean.learn.checkpoint import load_tensors, save_tensors
 from cryoglean.learn.hardware import find_hardware
@@ -34,6 +33,8 @@ from cryoglean.pipeline import train
 from cryoglean.run import Run
 
 BASE_FILE = "base.safetensors"
+PICKS_FILE = "test.csv"
+"""Picks of the test micrographs, down to the lowest score kept."""
 _PATIENCE_SECONDS = 10.0
 _FIRST_TRAINING = "final.done.safetensors"
 _VALIDATION = ("f1", "precision", "recall", "average_precision")
@@ -74,7 +75,7 @@ def run_cell(
 
 
 def _work(out: Path, place: Path, base: str, tell: Tell | None, logs: Sequence[Destination]) -> dict[str, Any]:
-    cell = _read_cell(place)
+    cell = read_cell(place)
     truth = _read_truth(str(out), cell.data)
     if truth.digest() != cell.digest:  # a process that lives long has read older labels
         _read_truth.cache_clear()
@@ -108,7 +109,7 @@ def _train_and_test(cell: Cell, truth: Truth, place: Path, base: Path | None, te
     own = {"train_cpu_seconds": summary["cpu_seconds"], "train_wall_seconds": summary["wall_seconds"]}
     took = {name: value + (shared or {}).get(name, 0.0) for name, value in own.items()}
     return {
-        **_facts(cell), **_judge(cell, truth, picks_file, summary["threshold"]),
+        **_facts(cell), **judge_test(cell, truth, picks_file, summary["threshold"]),
         "validation": {name: summary["validation"][name] for name in _VALIDATION},
         "rounds": summary["rounds"], "best_step": summary["best_step"], "threshold_rule": summary["threshold_rule"],
         **{name: round(value, 2) for name, value in took.items()}, "pick_cpu_seconds": round(pick_seconds, 2),
@@ -119,8 +120,11 @@ def _train_and_test(cell: Cell, truth: Truth, place: Path, base: Path | None, te
     }  # fmt: skip
 
 
-def _read_cell(place: Path) -> Cell:
+def read_cell(place: Path) -> Cell:
     """The cell whose folder this is.
+
+    Args:
+        place: the folder.
 
     Raises:
         RunError: `cell.json` is missing, broken or was changed.
@@ -142,11 +146,20 @@ def _facts(cell: Cell) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _judge(cell: Cell, truth: Truth, picks_file: Path, threshold: float) -> dict[str, Any]:
-    """The scores on the test, by the default definition."""
+def judge_test(cell: Cell, truth: Truth, picks_file: Path, threshold: float) -> dict[str, Any]:
+    """The scores on the test, by the default definition, as results have them.
+
+    Args:
+        cell: what was trained.
+        truth: its data set.
+        picks_file: picks of the test micrographs.
+        threshold: the lowest score that counts.
+
+    Raises:
+        CryogleanError: a file can't be read.
+    """
     names = cell.division.test
-    shapes = {name: read_micrograph_shape(truth.paths[name]) for name in names}
-    rules = Rules(border_pixels=truth.data.border_pixels, shapes=shapes, diameter_pixels=_diameter(truth, cell))
+    rules = truth.rules(names)
     ignore = None if truth.ignore is None else truth.ignore.of(names)
     picks = read_picks(picks_file).of(names)
     found = evaluate_picks(picks, truth.labels.of(names), rules, threshold=threshold, ignore=ignore).to_json()
@@ -157,19 +170,9 @@ def _judge(cell: Cell, truth: Truth, picks_file: Path, threshold: float) -> dict
     }  # fmt: skip
 
 
-def _diameter(truth: Truth, cell: Cell) -> float:
-    """In pixels of the test micrographs."""
-    size = truth.data.pixel_size_angstrom
-    if size is None:
-        size = read_micrograph(truth.paths[cell.division.test[0]]).pixel_size_angstrom
-    if size is None:
-        raise MicrographError("its header says no pixel size", where=cell.division.test[0], fix="Say it in the grid.")
-    return truth.data.diameter_angstrom / size
-
-
 def _pick_test(cell: Cell, truth: Truth, run: Run, place: Path) -> Path:
     """Pick the test micrographs once, down to the lowest score kept."""
-    file, part = place / "test.csv", place / "test.part.csv"
+    file, part = place / PICKS_FILE, place / "test.part.csv"
     if not file.exists():
         picker, _ = load_picker(run)
         paths = [truth.paths[name] for name in cell.division.test]

@@ -71,7 +71,12 @@ class Judged:
 
 
 def judge_picks(
-    picks: Picks, truth: Picks, rules: Rules, threshold: float | None, paths: Mapping[str, Path]
+    picks: Picks,
+    truth: Picks,
+    rules: Rules,
+    threshold: float | None,
+    paths: Mapping[str, Path],
+    ignore: Picks | None = None,
 ) -> Judged | None:
     """Compare picks with the truth, and keep what each pick was.
 
@@ -81,6 +86,7 @@ def judge_picks(
         rules: of the comparison.
         threshold: lowest score taken; None takes all.
         paths: the file of each micrograph; those that are not there are left out of the pictures.
+        ignore: points where a pick without a particle is left out; None for none.
 
     Returns:
         None when no micrograph is annotated.
@@ -90,8 +96,8 @@ def judge_picks(
     """
     if not truth.micrographs:
         return None
-    evaluation = evaluate_picks(picks, truth, rules, threshold=threshold)
-    scenes = set_scenes(picks, truth, rules)
+    evaluation = evaluate_picks(picks, truth, rules, threshold=threshold, ignore=ignore)
+    scenes = set_scenes(picks, truth, rules, ignore)
     rows = zip(scenes.each, evaluation.per_micrograph, strict=True)
     cut = evaluation.threshold
     verdicts = tuple(_judge_one(scene, score, truth, rules, cut, paths) for scene, score in rows)

@@ -25,12 +25,14 @@ class Heading:
         when: a line below it; may be empty.
         version: of the program.
         beside: a sentence at the end, on what lies beside the page.
+        is_wide: whether it takes more of a wide screen, for wide tables.
     """
 
     name: str
     when: str
     version: str
     beside: str
+    is_wide: bool = False
 
 
 def make_report(run: Run, test: TestPicks | None = None) -> Path:
@@ -97,6 +99,7 @@ def render_page(heading: Heading, sections: Sequence[Section]) -> str:
         when=heading.when,
         version=heading.version,
         beside=heading.beside,
+        is_wide=heading.is_wide,
         sections=sections,
         encode=lambda png: base64.b64encode(png).decode("ascii"),
         anchor=lambda title: "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split()),

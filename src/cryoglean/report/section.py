@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -78,6 +79,12 @@ class Picture:
     is_wide: bool = False
     kind: ClassVar[str] = "picture"
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the file, pixels: what its first chunk says."""
+        width, height = struct.unpack(">II", self.png[16:24])
+        return width, height
+
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
@@ -85,9 +92,12 @@ class Gallery:
 
     Args:
         pictures: in order.
+        is_small: whether three of them fit beside each other on a wide screen, rather than two; they may be many, so
+            each is laid out only when it is scrolled to.
     """
 
     pictures: tuple[Picture, ...]
+    is_small: bool = False
     kind: ClassVar[str] = "gallery"
 
 

@@ -153,6 +153,7 @@ def test_the_worst_micrographs_are_those_with_the_lowest_f1(whole: Path) -> None
     named = re.findall(r"beta_gal_\d", text[text.index("particles supervised") :])
     assert named[:3] == ["beta_gal_3", "beta_gal_2", "beta_gal_1"]
     assert "beta_gal_0" not in named
+    assert text.count("No pictures of beta_gal: ") == 1
 
 
 def test_tables_agree_with_the_cells(whole: Path) -> None:
@@ -264,6 +265,8 @@ def test_lines_can_be_ranked_over_many_data_sets(tmp_path: Path) -> None:
     page = write_report(make_store(tmp_path, grid_of(data=dict.fromkeys(("a", "b", "c", "d"), data))))
 
     assert "Critical difference diagram. Friedman p" in page.read_text()
+    counted = "line gain loss no detectable gain mean_teacher 8 0 0 fixmatch_pu 0 8 0 All 16 comparisons"
+    assert f"in how many pairs of data set and ratio {counted}" in text_of(page)
 
 
 def test_a_folder_that_is_no_experiment_is_refused(tmp_path: Path) -> None:

@@ -251,6 +251,21 @@ def test_a_gain_is_priced_only_if_it_is_detectable(row: Make) -> None:
     assert {line for line, point in found.items() if point.is_on_front} == {"cheap", "dear"}
 
 
+def test_the_oracle_is_no_competitor(row: Make) -> None:
+    """It is cheaper and better than a line that would else be on the front, and stays off it itself."""
+    costs = {"supervised": (0.7, 100.0), "taught": (0.8, 300.0), "worse": (0.75, 400.0), "oracle": (0.9, 100.0)}
+    rows = [
+        row(*BLOCK, seed, line, value + 0.001 * seed, train_cpu_seconds=cost)
+        for seed in range(3)
+        for line, (value, cost) in costs.items()
+    ]
+
+    found = {point.line: point for point in account_for(rows).costs}
+
+    assert {line for line, point in found.items() if point.is_on_front} == {"supervised", "taught"}
+    assert {line for line, point in found.items() if "another line" in point.sentence} == {"worse"}
+
+
 def test_the_whole_account_is_json_and_says_what_is_missing(row: Make, random: np.random.Generator) -> None:
     lines = {"supervised": 0.0, "a": 0.05, "b": 0.0, "oracle": 0.2}
     rows = [

@@ -8,22 +8,30 @@ from typing import Any
 import numpy as np
 
 from cryoglean.experiment.page.outcome import Outcome, say_ratio
-from cryoglean.experiment.statistics.grid import Row
+from cryoglean.experiment.page.pictures import picture_trainings
+from cryoglean.experiment.page.worst import Counts, find_worst_training, pool_counts, worst_first
 from cryoglean.report.section import Block, Section, Table, Text
 
 WORST = 3
 """Micrographs of each line that are named."""
+_WORST_WORDS = (
+    f"The {WORST} test micrographs of each line with the lowest F1, pooled over ratios and seeds. The pictures show "
+    "the worst of each line, as the training of that line that did worst on it picked it. Green circles: picks on a "
+    "particle. Orange-red triangles: picks on none. Blue squares: particles without a pick. The marks are as large as "
+    "the particle; what lies in the border or at ignored points is left out, as in the numbers. Contrast is "
+    "stretched and smoothed for the eye only."
+)
 
 _MEANS = ("gain", "precision", "recall", "usage", "particle_share")
 _COLUMNS = (
-    "where", "rounds", "counted", "AP gained", "precision", "recall", "pixels used", "particle share",
+    "line", "rounds", "counted", "AP gained", "precision", "recall", "pixels used", "particle share",
 )  # fmt: skip
 
 
 def rounds_section(outcome: Outcome) -> Section | None:
     """Obituaries of pseudo-labels: how many rounds counted, and how good their labels were."""
     rows = []
-    for block in outcome.results.blocks:
+    for block in outcome.blocks:
         for line in outcome.lines:
             found = [outcome.results.row(block, seed, line) for seed in outcome.results.seeds(block)]
             told = [one for row in found if row is not None for one in row.get("rounds") or ()]
@@ -36,8 +44,9 @@ def rounds_section(outcome: Outcome) -> Section | None:
         return None
     text = Text(
         "A round counts if validation does not speak against it, by the line's own rule; else the network of before is "
-        "kept. AP is gained on validation. Pixels used are learned from, the rest is ignored. Precision and recall "
-        "count pixels: the same labelling was tried on labelled micrographs that the teacher had not seen."
+        "kept: a line that begins with the supervised network and has no round that counts is that network. AP is "
+        "gained on validation. Pixels used are learned from, the rest is ignored. Precision and recall count pixels: "
+        "the same labelling was tried on labelled micrographs that the teacher had not seen."
     )
     return Section("Pseudo-labels", (text, Table(_COLUMNS, tuple(rows), "Means over all rounds of all seeds")))
 
@@ -50,56 +59,25 @@ def _mean(told: Sequence[Mapping[str, Any]], name: str) -> str:
 
 
 def worst_section(outcome: Outcome) -> Section | None:
-    """The test micrographs with the lowest F1 of any line."""
+    """The test micrographs with the lowest F1 of any line, and pictures of the worst of each."""
     blocks: list[Block] = []
-    for data in outcome.results.data:
-        tables = {line: count_picks(outcome.rows, data, line) for line in outcome.lines}
-        tables = {line: table for line, table in tables.items() if table}
-        worst = dict.fromkeys(name for table in tables.values() for name in _order(table)[:WORST])
-        if not worst:
-            continue
-        truth = {
-            name: round(counts[2] / counts[3]) for table in tables.values() for name, counts in table.items()
-        }  # fmt: skip
-        lowest = {name: min(_f1(table[name]) for table in tables.values() if name in table) for name in worst}
-        rows = tuple(
-            (name, str(truth[name]), *(_say(table.get(name)) for table in tables.values()))
-            for name in sorted(worst, key=lambda name: lowest[name])
-        )
-        blocks.append(Table(("micrograph", "particles", *tables), rows, f"{data}, over all ratios and seeds"))
-    if not blocks:
-        return None
-    text = Text(
-        f"The {WORST} test micrographs of each line with the lowest F1, pooled over ratios and seeds: F1 (right "
-        "picks of all picks, mean of a training)."
-    )
-    return Section("Worst micrographs", (text, *blocks))
+    for data in outcome.data:
+        rows = {line: outcome.rows_of(data, line) for line in outcome.lines}
+        tables = {line: pool_counts(each) for line, each in rows.items()}
+        order = {line: names for line, table in tables.items() if (names := worst_first(table))}
+        if order:
+            blocks.append(_say_worst(data, {line: tables[line] for line in order}))
+            worst = [find_worst_training(rows[line], names[0]) for line, names in order.items()]
+            blocks += picture_trainings(outcome, data, worst)
+    return Section("Worst micrographs", (Text(_WORST_WORDS), *blocks)) if blocks else None
 
 
-def count_picks(rows: Sequence[Row], data: str, line: str) -> dict[str, tuple[int, int, int, int]]:
-    """Right picks, picks, particles and trainings of each test micrograph, summed over trainings."""
-    table: dict[str, tuple[int, int, int, int]] = {}
-    for row in rows:
-        if (row["data"], row["line"]) == (data, line):
-            for one in row.get("per_micrograph") or ():
-                before = table.get(one["micrograph"], (0, 0, 0, 0))
-                now = (one["true_positives"], one["picks"], one["truth"], 1)
-                table[one["micrograph"]] = tuple(a + b for a, b in zip(before, now, strict=True))
-    return table
-
-
-def _order(table: Mapping[str, tuple[int, int, int, int]]) -> list[str]:
-    """Worst first; those without a particle and a pick are not bad."""
-    return sorted((name for name, counts in table.items() if counts[1] + counts[2]), key=lambda name: _f1(table[name]))
-
-
-def _f1(counts: tuple[int, int, int, int]) -> float:
-    hits, picks, truth, _ = counts
-    return 2 * hits / (picks + truth) if picks + truth else 1.0
-
-
-def _say(counts: tuple[int, int, int, int] | None) -> str:
-    if counts is None:
-        return "–"
-    hits, picks, _, trainings = counts
-    return f"{_f1(counts):.2f} ({hits / trainings:.0f} of {picks / trainings:.0f})"
+def _say_worst(data: str, tables: Mapping[str, Mapping[str, Counts]]) -> Table:
+    """A row for each micrograph that is among the worst of a line, a column for each line."""
+    worst = dict.fromkeys(name for table in tables.values() for name in worst_first(table)[:WORST])
+    found = {name: {line: table[name] for line, table in tables.items() if name in table} for name in worst}
+    rows = []
+    for name, each in sorted(found.items(), key=lambda item: min(counts.f1 for counts in item[1].values())):
+        f1 = (f"{each[line].f1:.2f}" if line in each else "–" for line in tables)
+        rows.append((name, str(next(iter(each.values())).particles), *f1))
+    return Table(("micrograph", "particles", *tables), tuple(rows), f"{data}: F1, over all ratios and seeds")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cryoglean.experiment.statistics.cost import CostPoint, pareto_front
+from cryoglean.experiment.statistics.cost import CostPoint
 from cryoglean.experiment.statistics.curves import Curve
 from cryoglean.experiment.statistics.grid import MEASURES, ORACLE
 from cryoglean.experiment.statistics.ranks import Ranking
@@ -16,6 +16,14 @@ from cryoglean.report.figures.drawing import FAINT, INK, LINE_COLOURS, LINE_STYL
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+_LEAST_SPAN = 0.02
+"""Of an axis of scores, so that chance does not look like a cliff."""
+_LEGEND_LETTERS = 64
+"""That fit into a line of a legend, symbols and spaces counted."""
+_STEP = 0.012
+"""Between lines that stand side by side, of the whole axis."""
 
 
 def style_of(line: str, lines: Sequence[str]) -> dict[str, Any]:
@@ -51,36 +59,44 @@ def draw_seeds(values: Mapping[str, Mapping[int, float]], lines: Sequence[str], 
             axes.plot([mean, mean], [rows[line] - 0.28, rows[line] + 0.28], color=style["color"], linewidth=2.6)
     axes.set_yticks(list(rows.values()), list(rows))
     axes.set_ylim(-0.6, len(values) - 0.4)
-    axes.locator_params(axis="x", nbins=5)
+    _keep_span(axes, "x")
     label_axes(axes, "F1 on the test micrographs", "", title)
     return figure
 
 
 def draw_curves(curves: Sequence[Curve], lines: Sequence[str], title: str) -> Figure:
-    """Score over the number of labelled micrographs, with the 95 % band of each mean.
+    """Score over the number of labelled micrographs, with the 95 % interval of each mean; lines stand side by side.
 
     Args:
         curves: of one data set, those with a point.
         lines: all lines of the experiment, for the colours.
         title: of the figure.
     """
-    figure, (axes,) = new_chart(height_inches=4.4)
+    figure, (axes,) = new_chart(height_inches=4.8)
     counts = sorted({point.labelled for curve in curves for point in curve.points})
-    for curve in curves:
-        at = [point.labelled for point in curve.points]
-        style = style_of(curve.line, lines)
-        axes.plot(at, [point.mean for point in curve.points], linewidth=2, markersize=7, label=curve.line, **style)
-        banded = [(point.labelled, *point.band) for point in curve.points if point.band is not None]
-        if banded:
-            x, low, high = zip(*banded, strict=True)
-            axes.fill_between(x, low, high, color=style["color"], alpha=0.13, linewidth=0)
     if counts[-1] >= 4 * counts[0]:
         axes.set_xscale("log")
+    for place, curve in enumerate(curves):
+        at = _beside([point.labelled for point in curve.points], counts, place - (len(curves) - 1) / 2)
+        style = style_of(curve.line, lines)
+        axes.plot(at, [point.mean for point in curve.points], linewidth=1.5, markersize=7, label=curve.line, **style)
+        for x, point in zip(at, curve.points, strict=True):
+            if point.band is not None:
+                axes.plot([x, x], point.band, color=style["color"], linewidth=1.5, alpha=0.55)
     axes.set_xticks(counts, [str(count) for count in counts])
     axes.minorticks_off()
-    axes.legend(fontsize=9, framealpha=0.9, edgecolor=FAINT)
+    _keep_span(axes, "y")
+    _put_legend_below(figure, axes)
     label_axes(axes, "labelled micrographs", MEASURES[curves[0].measure], title)
     return figure
+
+
+def _beside(labelled: Sequence[int], counts: Sequence[int], steps: float) -> list[float]:
+    """Places on the x axis, some steps beside the true ones: linear or, where counts range far, logarithmic."""
+    if counts[-1] >= 4 * counts[0]:
+        step = (counts[-1] / counts[0]) ** _STEP
+        return [count * step**steps for count in labelled]
+    return [count + _STEP * (counts[-1] - counts[0]) * steps for count in labelled]
 
 
 def draw_ranks(ranking: Ranking) -> Figure:
@@ -123,10 +139,8 @@ def draw_costs(points: Sequence[CostPoint], lines: Sequence[str], title: str) ->
         lines: all lines of the experiment, for the colours.
         title: of the figure.
     """
-    figure, (axes,) = new_chart()
-    rivals = [point for point in points if point.line != ORACLE]
-    best = pareto_front([(point.cpu_seconds, point.score) for point in rivals])
-    front = [point for place, point in enumerate(rivals) if place in best]
+    figure, (axes,) = new_chart(height_inches=4.4)
+    front = [point for point in points if point.is_on_front]
     axes.step(
         [point.cpu_seconds for point in front], [point.score for point in front], where="post", color=FAINT,
         linewidth=2, zorder=1, label="best for its cost",
@@ -135,7 +149,8 @@ def draw_costs(points: Sequence[CostPoint], lines: Sequence[str], title: str) ->
         style = style_of(point.line, lines) | {"linestyle": ""}
         axes.plot(point.cpu_seconds, point.score, markersize=9, markeredgecolor="white", label=point.line, **style)
     _scale_costs(axes, [point.cpu_seconds for point in points])
-    axes.legend(fontsize=9, framealpha=0.9, edgecolor=FAINT)
+    _keep_span(axes, "y")
+    _put_legend_below(figure, axes)
     label_axes(axes, "CPU-seconds of training and picking", MEASURES[points[0].measure], title)
     return figure
 
@@ -143,3 +158,21 @@ def draw_costs(points: Sequence[CostPoint], lines: Sequence[str], title: str) ->
 def _scale_costs(axes: Axes, costs: Sequence[float]) -> None:
     if min(costs) > 0 and max(costs) > 8 * min(costs):
         axes.set_xscale("log")
+
+
+def _keep_span(axes: Axes, axis: Literal["x", "y"]) -> None:
+    """Few ticks on an axis of scores, and no closer view than `_LEAST_SPAN`."""
+    axes.locator_params(axis=axis, nbins=5)
+    low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
+    more = max(0.0, _LEAST_SPAN - (high - low)) / 2
+    axes.set(**{f"{axis}lim": (low - more, high + more)})
+
+
+def _put_legend_below(figure: Figure, axes: Axes) -> None:
+    """Where it hides no point, in as many columns as fit."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = max(1, _LEGEND_LETTERS // (max(map(len, labels)) + 6))
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=min(columns, len(labels)), fontsize=10, frameon=False,
+        labelcolor=INK,
+    )  # fmt: skip

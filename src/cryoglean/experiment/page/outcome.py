@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,13 +76,13 @@ class Outcome:
     """An experiment as far as it is.
 
     Args:
-        name: of its folder.
+        folder: the experiment's.
         grid: what was asked for.
         cells: each cell of it, finished or not.
         rows: the results of the finished ones.
     """
 
-    name: str
+    folder: Path
     grid: Grid
     cells: Mapping[Place, End]
     rows: tuple[Row, ...]
@@ -106,7 +107,12 @@ class Outcome:
             if place in cells and (keys is None or told["key"] in keys):
                 cells[place] = End(told["status"], told["key"], told["error"] or "")
         rows = store.rows({end.key for end in cells.values() if end.status == "finished"})
-        return cls(store.folder.resolve().name, grid, cells, tuple(rows))
+        return cls(store.folder, grid, cells, tuple(rows))
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return self.folder.resolve().name
 
     @cached_property
     def results(self) -> Results:
@@ -129,11 +135,25 @@ class Outcome:
         return tuple(name for name in self.grid.all_lines() if name in self.results.lines)
 
     @cached_property
+    def data(self) -> tuple[str, ...]:
+        """The data sets with a result, in the order of the grid."""
+        return tuple(name for name in self.grid.data if name in self.results.data)
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The data sets and ratios with a result, in the order of the grid."""
+        return tuple(sorted(self.results.blocks, key=lambda block: (self.data.index(block.data), block.ratio)))
+
+    def rows_of(self, data: str, line: str) -> list[Row]:
+        """The results of a line in a data set."""
+        return [row for row in self.rows if (row["data"], row["line"]) == (data, line)]
+
+    @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """Of each line in each data set and ratio where it has a result."""
         return tuple(
             self._entry(block, line)
-            for block in self.results.blocks
+            for block in self.blocks
             for line in self.lines
             if any(self.results.row(block, seed, line) for seed in self.results.seeds(block))
         )
@@ -161,8 +181,8 @@ class Outcome:
 
 
 def say_ratio(ratio: float) -> str:
-    """A labelled share as it is said: `5 %`."""
-    return f"{100 * ratio:g} %"
+    """A labelled share as it is said: `5 %`, never on two lines."""
+    return f"{100 * ratio:g}\u00a0%"
 
 
 def _at(place: tuple[str, float, str], every: Iterable[Any]) -> Any:

@@ -71,6 +71,7 @@ def make_page(outcome: Outcome) -> str:
         f"experiment, last result {dates[-1][:16].replace('T', ' ')} UTC" if dates else "experiment without a result",
         package_versions().get("cryoglean", ""),
         "The numbers are in table.csv, table.tex, statistics.json and notes/ as well; every training is in cells/.",
+        is_wide=True,
     )
     return render_page(heading, sections)
 

@@ -14,13 +14,14 @@ from cryoglean.experiment.page.wording import (
 )
 from cryoglean.experiment.statistics.curves import Curve
 from cryoglean.experiment.statistics.grid import SUPERVISED
+from cryoglean.experiment.statistics.intervals import FEWEST
 from cryoglean.experiment.statistics.power import SeedPower
 from cryoglean.experiment.statistics.savings import AT_START, NOT_REACHED, Saving
 from cryoglean.report.figures.drawing import to_png
 from cryoglean.report.section import Block, Folded, Gallery, Picture, Section, Table, Text
 
 _COLUMNS = (
-    "line", "seeds", "F1", "AP", "ΔF1", "95 % interval", "verdict", "gap closed", "CPU-s",
+    "line", "seeds", "F1", "AP", "ΔF1", "95 % interval", "verdict", "gap closed", "CPU seconds",
 )  # fmt: skip
 
 
@@ -36,7 +37,7 @@ def lines_section(outcome: Outcome) -> Section | None:
             "order of the experiment: this is no ranking."
         )
     ]
-    for block in outcome.results.blocks:
+    for block in outcome.blocks:
         entries = [entry for entry in outcome.entries if entry.block == block]
         caption = f"{block.data}, {say_ratio(block.ratio)} labelled ({say_labelled(entries[0].labelled)})"
         blocks.append(Table(_COLUMNS, tuple(_row(entry) for entry in entries), caption))
@@ -64,7 +65,7 @@ def _beside(pictures: list[Picture]) -> Picture | Gallery:
 def seeds_section(outcome: Outcome) -> Section | None:
     """A dot for each seed."""
     pictures = []
-    for number, block in enumerate(outcome.results.blocks):
+    for number, block in enumerate(outcome.blocks):
         values = {entry.line: entry.f1 for entry in outcome.entries if entry.block == block and entry.f1}
         if not values:
             continue
@@ -86,7 +87,8 @@ def curves_section(outcome: Outcome) -> Section | None:
         if curve.points:
             by_data.setdefault(curve.data, []).append(curve)
     pictures = []
-    for number, (data, curves) in enumerate(by_data.items()):
+    for number, data in enumerate(name for name in outcome.data if name in by_data):
+        curves = by_data[data]
         if len({point.labelled for curve in curves for point in curve.points}) < 2:
             continue
         ordered = sorted(curves, key=lambda curve: outcome.lines.index(curve.line))
@@ -95,8 +97,9 @@ def curves_section(outcome: Outcome) -> Section | None:
     if not pictures:
         return None
     text = Text(
-        "Means over seeds; bands are 95 % intervals of each mean, from 3 seeds on. Lines share their splits, so bands "
-        "that overlap don't mean that lines can't be told apart: the table above does."
+        "Means over seeds; bars are 95 % intervals of each mean, from 3 seeds on. Lines with as many labels are drawn "
+        "beside each other. They share their splits, so bars that overlap don't mean that lines can't be told apart: "
+        "the tables above say whether they can."
     )
     return Section("Learning curves", (text, _beside(pictures)))
 
@@ -119,12 +122,13 @@ def ranks_section(outcome: Outcome) -> Section | None:
 
 def savings_section(outcome: Outcome) -> Section | None:
     """With how few labels lines do as well as supervised."""
-    found = [one for one in outcome.account.savings if one.tried[0] < one.tried[1]]
+    judged = [one for one in outcome.account.savings if one.tried[0] < one.labelled]
+    found = sorted(judged, key=lambda one: (outcome.data.index(one.data), outcome.lines.index(one.line), one.labelled))
     if not found:
         return None
-    text = Text("With how many labelled micrographs a line reaches the F1 that supervised has with more.")
+    text = Text("With how few labelled micrographs a line reaches the F1 that supervised has with more.")
     rows = tuple((f"{one.data}, {one.line}", *_say_saving(one)) for one in found)
-    columns = ("line", "labels of supervised", "its F1", "reached with", "95 % interval", "verdict")
+    columns = ("line", "supervised with", "its F1", "line reaches it with", "95 % interval", "verdict")
     told = Folded("In words", tuple(Text(one.sentence) for one in found))
     return Section("Labels saved", (text, Table(columns, rows, "Labelled micrographs"), told))
 
@@ -146,18 +150,24 @@ def _say_saving(one: Saving) -> tuple[str, ...]:
 
 def power_section(outcome: Outcome) -> Section | None:
     """How many seeds a difference of .01 takes."""
-    found = [one for one in outcome.account.power if one.line in outcome.lines]
+    power = {(one.data, one.ratio, one.line): one for one in outcome.account.power if one.seeds}
+    found = [power[at] for block in outcome.blocks for line in outcome.lines if (at := (*block, line)) in power]
     if not found:
         return None
+    text = Text(
+        "How small a difference to supervised these seeds could show, and how many seeds a difference of "
+        f"{found[0].target:g} F1 takes; to be safe, if seeds differ more than these did, which few can't tell. With "
+        "80 % power, two-sided at 5 %."
+    )
     rows = tuple((f"{one.data}, {say_ratio(one.ratio)}, {one.line}", *_say_power(one)) for one in found)
-    columns = ("against supervised", "seeds", "difference they show", f"seeds for {found[0].target:g}", "to be safe")
-    caption = "With 80 % power, two-sided at 5 %; –: from fewer than 3 seeds nothing can be said."
+    columns = ("line", "seeds", "they could show", f"seeds for {found[0].target:g}", "to be safe")
+    caption = f"–: nothing can be said from fewer than {FEWEST} seeds, or where seeds don't differ"
     told = Folded("In words", tuple(Text(one.sentence) for one in found))
-    return Section("How many seeds", (Table(columns, rows, caption), told))
+    return Section("How many seeds", (text, Table(columns, rows, caption), told))
 
 
 def _say_power(one: SeedPower) -> tuple[str, ...]:
-    if one.detectable is None:
+    if one.detectable is None or one.noise is None or not one.noise.seed_deviation:
         return (str(one.seeds), "–", "–", "–")
     beyond = "more micrographs"  # seeds alone don't do
     return (
@@ -171,7 +181,7 @@ def _say_power(one: SeedPower) -> tuple[str, ...]:
 def costs_section(outcome: Outcome) -> Section | None:
     """Score over processor time."""
     pictures = []
-    for number, block in enumerate(outcome.results.blocks):
+    for number, block in enumerate(outcome.blocks):
         points = [one for one in outcome.account.costs if (one.data, one.ratio) == block]
         if points:
             title = f"{block.data}, {say_ratio(block.ratio)} labelled"

@@ -7,10 +7,20 @@ from collections.abc import Mapping, Sequence
 
 from cryoglean.experiment.grid import ORACLE
 from cryoglean.experiment.page.outcome import End, Outcome, Place, say_ratio
-from cryoglean.experiment.statistics.differences import TOO_FEW, PairedDifference
+from cryoglean.experiment.statistics.differences import (
+    COPIES,
+    GAIN,
+    LOSS,
+    NO_PAIR,
+    NONE,
+    TOO_FEW,
+    PairedDifference,
+)
 from cryoglean.experiment.statistics.intervals import FEWEST
 from cryoglean.report.section import Block, Code, Fact, Facts, Folded, Notice, Section, Table, Text
 
+_UNTOLD = {TOO_FEW: "too few seeds", COPIES: "no spread", NO_PAIR: "no result"}
+"""Verdicts that are none, as columns."""
 _SHOWN = 12
 """Sentences above which they are folded."""
 
@@ -42,17 +52,23 @@ def _say_differences(outcome: Outcome) -> list[Block]:
         blocks.append(Notice(f"From fewer than {FEWEST} seeds no gain can be told from chance. Run {FEWEST} or more."))
     sentences: list[Block] = [Text(one.sentence) for one in judged]
     if len(sentences) > _SHOWN:
-        blocks += [Text(_say_verdicts(line, judged)) for line in outcome.in_order(one.line for one in judged)]
+        blocks.append(_count_verdicts(outcome, judged))
         blocks.append(Folded(f"All {len(sentences)} comparisons", tuple(sentences)))  # type: ignore[arg-type]
     else:
         blocks += sentences
     return [*blocks, Text(outcome.account.ranking.sentence)]
 
 
-def _say_verdicts(line: str, judged: Sequence[PairedDifference]) -> str:
-    counts = Counter(one.verdict for one in judged if one.line == line)
-    said = ", ".join(f"{verdict} in {many}" for verdict, many in counts.most_common())
-    return f"{line} against supervised, of {counts.total()} pairs of data set and ratio: {said}."
+def _count_verdicts(outcome: Outcome, judged: Sequence[PairedDifference]) -> Table:
+    """In how many data sets and ratios each line gains, loses, or can't be told from supervised."""
+    counts = Counter((one.line, one.verdict) for one in judged)
+    verdicts = [GAIN, LOSS, NONE, *(name for name in _UNTOLD if any(one.verdict == name for one in judged))]
+    rows = tuple(
+        (line, *(str(counts[line, verdict]) for verdict in verdicts))
+        for line in outcome.in_order(one.line for one in judged)
+    )
+    columns = ("line", *(_UNTOLD.get(verdict, verdict) for verdict in verdicts))
+    return Table(columns, rows, "Against supervised: in how many pairs of data set and ratio")
 
 
 def _say_compared(outcome: Outcome) -> str:
@@ -86,7 +102,7 @@ def _say_ends(failed: Mapping[Place, End], missing: Mapping[Place, End]) -> list
 
 def run_section(outcome: Outcome) -> Section:
     """The grid, machines, versions and dates."""
-    blocks: list[Block] = [Code(outcome.grid.to_yaml())]
+    blocks: list[Block] = [Folded("What was asked for (grid.yaml)", (Code(outcome.grid.to_yaml()),))]
     if outcome.rows:
         blocks.append(Table(("what", "which (cells)"), _facts(outcome), "Of the finished cells", is_words=True))
     return Section("What was run", tuple(blocks))

@@ -39,7 +39,7 @@ def make_latex(outcome: Outcome) -> str:
 
 
 def _latex_tables(outcome: Outcome) -> Iterator[str]:
-    for data in outcome.results.data:
+    for data in outcome.data:
         entries = [entry for entry in outcome.entries if entry.block.data == data]
         if not entries:
             continue

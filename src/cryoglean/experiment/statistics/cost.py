@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cryoglean.experiment.statistics.differences import GAIN, PairedDifference, paired_difference
-from cryoglean.experiment.statistics.grid import MEASURES, SUPERVISED, Block, Grid, Row, to_plain, value_of
+from cryoglean.experiment.statistics.grid import MEASURES, ORACLE, SUPERVISED, Block, Grid, Row, to_plain, value_of
 
 _HOUR = 3600.0  # seconds
 
@@ -26,7 +26,8 @@ class CostPoint:
         seeds: with the measure and its cost.
         score: mean of the measure over them.
         cpu_seconds: mean of training and picking; children and all threads, as the rows have it.
-        is_on_front: whether no line scores as much for less, or more for as much.
+        is_on_front: whether no line scores as much for less, or more for as much; the oracle, which knows all labels,
+            is no competitor: it beats none and is never on the front.
         reference: what it is judged against.
         verdict: of the paired difference to the reference.
         gain: mean paired difference of the measure; None of the reference itself, and without a pair.
@@ -54,7 +55,11 @@ class CostPoint:
         name = MEASURES[self.measure]
         where = f"{self.line}, {self.data} at ratio {self.ratio:g}"
         said = f"{where}: {name} {self.score:.3f} for {self.cpu_seconds:.0f} CPU-seconds"
-        front = "" if self.is_on_front else "; another line does as well for less, or better for as much"
+        front = (
+            ""
+            if self.is_on_front or self.line == ORACLE
+            else "; another line does as well for less, or better for as much"
+        )
         if self.gain_per_cpu_hour is not None:
             return f"{said}, {self.gain_per_cpu_hour:+.3f} for each CPU-hour more than {self.reference}{front}."
         if self.verdict == GAIN and self.extra_cpu_seconds is not None:
@@ -87,8 +92,10 @@ def cost_points(
             point = CostPoint(*block, line, measure, tuple(known), score, float(np.mean(list(known.values()))))
             points.append(_against(point, grid, block, reference))
     points.sort(key=lambda point: (point.cpu_seconds, -point.score))
-    front = pareto_front([(point.cpu_seconds, point.score) for point in points])
-    return tuple(replace(point, is_on_front=index in front) for index, point in enumerate(points))
+    rivals = [point for point in points if point.line != ORACLE]
+    best = pareto_front([(point.cpu_seconds, point.score) for point in rivals])
+    front = {point.line for place, point in enumerate(rivals) if place in best}
+    return tuple(replace(point, is_on_front=point.line in front) for point in points)
 
 
 def _against(point: CostPoint, grid: Grid, block: Block, reference: str) -> CostPoint:

@@ -48,13 +48,14 @@ def label_axes(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
         axes.set_title(title, fontsize=12, color=INK, loc="left", fontweight="bold")
 
 
-def to_png(figure: Figure, *, on_grey: Sequence[str] | None = None) -> bytes:
+def to_png(figure: Figure, *, on_grey: Sequence[str] | None = None, greys: int = 32) -> bytes:
     """The figure as a PNG file.
 
     Args:
         figure: drawn.
         on_grey: the colours of a figure that is grey apart from them; it is then kept in few greys and these colours,
             which makes micrographs several times smaller. None keeps all colours.
+        greys: how many greys then.
     """
     from PIL import Image
 
@@ -66,7 +67,7 @@ def to_png(figure: Figure, *, on_grey: Sequence[str] | None = None) -> bytes:
     small = io.BytesIO()
     with Image.open(out) as picture:
         palette = Image.new("P", (1, 1))
-        palette.putpalette(grey_palette(on_grey).reshape(-1).tolist())
+        palette.putpalette(grey_palette(on_grey, greys).reshape(-1).tolist())
         few = picture.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
         few.save(small, format="png", optimize=True)
     return small.getvalue()

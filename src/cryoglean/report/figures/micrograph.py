@@ -23,7 +23,7 @@ _LOW_PASS_DIAMETERS = 0.05  # sigma; a particle stays sharp, the grain of the ca
 _FLATTEN_DIAMETERS = 2.5  # sigma; slopes of ice and carbon go
 _SIDE_PIXELS = 900
 MARK_COLOURS = (GREEN, VERMILLION, SKY)
-_WIDTH_INCHES, _DPI, _STRIP_INCHES = 9.0, 100, 0.5
+_DPI = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +47,31 @@ class View:
         """Left, right, bottom, top in original pixels; (0, 0) is the centre of the first one."""
         rows, columns = self.grey.shape
         return (-0.5, columns * self.binned - 0.5, rows * self.binned - 0.5, -0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Sizes of a figure.
+
+    Args:
+        width_inches: of all.
+        strip_inches: height of what lies above the micrograph.
+        font_points: of the letters there.
+        columns_apart: of the legend, in letters.
+        bar: largest share of the width that the scale bar takes.
+        interpolation: of the pixels.
+    """
+
+    width_inches: float
+    strip_inches: float
+    font_points: float
+    columns_apart: float
+    bar: float
+    interpolation: str
+
+
+_LARGE = _Sizes(9.0, 0.5, 14, 1.8, 0.16, "nearest")
+_SMALL = _Sizes(6.0, 0.4, 12, 1.0, 0.12, "antialiased")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,22 +148,24 @@ def bin_pixels(pixels: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     return np.asarray(cut.reshape(rows, -1, columns, cut.shape[1] // columns).mean(axis=(1, 3)), dtype=np.float32)
 
 
-def draw_micrograph(view: View, marks: Sequence[Marks] = ()) -> Figure:
+def draw_micrograph(view: View, marks: Sequence[Marks] = (), *, is_small: bool = False) -> Figure:
     """The micrograph with outlines of a particle's size on it; legend, counts and scale bar lie above it.
 
     Args:
         view: see `make_view`.
         marks: drawn in this order; those of nothing are in the legend too, with the count 0.
+        is_small: whether the figure is 600 pixels wide, rather than 900.
     """
     from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure
 
-    height = _WIDTH_INCHES * view.grey.shape[0] / view.grey.shape[1]
-    strip = _STRIP_INCHES if marks or view.pixel_size_angstrom else 0.0
-    figure = Figure(figsize=(_WIDTH_INCHES, height + strip), dpi=_DPI, facecolor="white")
+    sizes = _SMALL if is_small else _LARGE
+    height = sizes.width_inches * view.grey.shape[0] / view.grey.shape[1]
+    strip = sizes.strip_inches if marks or view.pixel_size_angstrom else 0.0
+    figure = Figure(figsize=(sizes.width_inches, height + strip), dpi=_DPI, facecolor="white")
     axes = figure.add_axes((0.0, 0.0, 1.0, height / (height + strip)))
     axes.set_axis_off()
-    axes.imshow(view.grey, cmap="gray", vmin=0, vmax=1, extent=view.extent, interpolation="nearest")
+    axes.imshow(view.grey, cmap="gray", vmin=0, vmax=1, extent=view.extent, interpolation=sizes.interpolation)
     radius = 0.5 * (view.diameter_pixels or view.extent[1] / 40)
     for one in marks:
         lines = outlines(one.xy, one.shape, radius)
@@ -146,9 +173,9 @@ def draw_micrograph(view: View, marks: Sequence[Marks] = ()) -> Figure:
     axes.set_xlim(view.extent[0], view.extent[1])
     axes.set_ylim(view.extent[2], view.extent[3])
     if view.pixel_size_angstrom:
-        _draw_scale_bar(figure, view, view.pixel_size_angstrom)
+        _draw_scale_bar(figure, view, view.pixel_size_angstrom, sizes)
     if marks:
-        _draw_legend(figure, marks)
+        _draw_legend(figure, marks, sizes)
     return figure
 
 
@@ -158,27 +185,34 @@ def nice_length_nm(longest_nm: float) -> float:
     return max(step * power for step in (1, 2, 5) if step * power <= longest_nm * (1 + 1e-9))
 
 
-def _draw_scale_bar(figure: Figure, view: View, pixel_size_angstrom: float) -> None:
+def _draw_scale_bar(figure: Figure, view: View, pixel_size_angstrom: float, sizes: _Sizes) -> None:
     """A bar above the right end of the picture, to its scale, with its length to the left of it."""
     left, right, _, _ = view.extent
-    length_nm = nice_length_nm(0.16 * (right - left) * pixel_size_angstrom / 10)
+    length_nm = nice_length_nm(sizes.bar * (right - left) * pixel_size_angstrom / 10)
     share = length_nm * 10 / pixel_size_angstrom / (right - left)
-    middle = 1.0 - 0.5 * _STRIP_INCHES / figure.get_figheight()
+    middle = 1.0 - 0.5 * sizes.strip_inches / figure.get_figheight()
     ends = [0.985 - share, 0.985]
     figure.add_artist(_line(ends, [middle, middle], color=INK, linewidth=5, solid_capstyle="butt"))
-    figure.text(ends[0] - 0.012, middle, f"{length_nm:g} nm", color=INK, fontsize=14, ha="right", va="center_baseline")
+    figure.text(
+        ends[0] - 0.012, middle, f"{length_nm:g} nm", color=INK, fontsize=sizes.font_points, ha="right",
+        va="center_baseline",
+    )  # fmt: skip
 
 
-def _draw_legend(figure: Figure, marks: Sequence[Marks]) -> None:
+def _draw_legend(figure: Figure, marks: Sequence[Marks], sizes: _Sizes) -> None:
+    """Above the left end of the picture, as high as the scale bar."""
     symbols = {"circle": "o", "square": "s", "triangle": "^"}
+    middle = 1.0 - 0.5 * sizes.strip_inches / figure.get_figheight()
+    marker_points = 12 / 14 * sizes.font_points
     handles = [
-        _line([], [], linestyle="none", marker=symbols[one.shape], markersize=12, markerfacecolor="none",
+        _line([], [], linestyle="none", marker=symbols[one.shape], markersize=marker_points, markerfacecolor="none",
               markeredgecolor=one.colour, markeredgewidth=2.2, label=f"{one.label}: {len(one.xy)}")
         for one in marks
     ]  # fmt: skip
     figure.legend(
-        handles=handles, loc="upper left", ncols=len(marks), frameon=False, fontsize=14, labelcolor=INK,
-        borderaxespad=0.6, columnspacing=1.8, handletextpad=0.3,
+        handles=handles, loc="center left", bbox_to_anchor=(0.0, middle), ncols=len(marks), frameon=False,
+        fontsize=sizes.font_points, labelcolor=INK, borderpad=0.0, borderaxespad=0.8,
+        columnspacing=sizes.columns_apart, handletextpad=0.3,
     )  # fmt: skip
 
 
