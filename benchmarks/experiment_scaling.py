@@ -50,14 +50,17 @@ def run_way(way: str, folder: Path, seeds: int, steps: int) -> None:
         running.run_experiment(chosen, store, EngineChoice(1), cells=cells)
         return
     store.keep_grid(chosen)
-    tasks = running._tasks({cell.key: cell for cell in cells}, {cell.key: cell for cell in cells}, store)
+    by_key = {cell.key: cell for cell in cells}
+    tasks = running.cell_tasks(by_key, by_key, store, ())
     if way == "plain loop":
         for task in tasks:
-            running._do(task.payload)
+            running.do_cell(task.payload)
         return
     workers = int(way.split()[1])
     lost = [
-        outcome for outcome in spread(Waiting(tasks), running._do, EngineChoice(workers), None) if not outcome.is_done
+        outcome
+        for outcome in spread(Waiting(tasks), running.do_cell, EngineChoice(workers), None)
+        if not outcome.is_done
     ]
     if lost:
         raise SystemExit(f"not done: {lost}")

@@ -93,7 +93,9 @@ def run_experiment(
     failed: dict[str, str] = {}
     said: set[str] = set()
     finished = 0
-    with closing(run_tasks(_tasks(missing, by_key, store, tuple(logs)), _do, choice, listeners.sentence)) as outcomes:
+    with closing(
+        run_tasks(cell_tasks(missing, by_key, store, tuple(logs)), do_cell, choice, listeners.sentence)
+    ) as outcomes:
         for outcome in outcomes:
             cell = by_key[outcome.key]
             if outcome.is_done:
@@ -108,9 +110,10 @@ def run_experiment(
     return Progress(len(cells), len(cells) - len(missing), finished, failed)
 
 
-def _tasks(
+def cell_tasks(
     missing: Mapping[str, Cell], by_key: Mapping[str, Cell], store: Store, logs: tuple[Destination, ...]
 ) -> Iterator[Task]:
+    """The missing cells as tasks for `do_cell`, each after the cell that it builds on."""
     for key, cell in missing.items():
         store.keep_cell(cell)
         base = by_key[cell.base].folder.as_posix() if cell.base else ""
@@ -118,7 +121,7 @@ def _tasks(
         yield Task(key, payload, (cell.base,) if cell.base in missing else ())
 
 
-def _do(payload: tuple[str, str, str, tuple[Destination, ...]]) -> list[str]:
+def do_cell(payload: tuple[str, str, str, tuple[Destination, ...]]) -> list[str]:
     """One cell, whose result lies in its folder; which of its loggers failed comes back, in sentences."""
     said: list[str] = []
 
