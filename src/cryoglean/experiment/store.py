@@ -31,6 +31,7 @@ _COLUMNS = {
     "threshold": "REAL", "validation_f1": "REAL", "validation_average_precision": "REAL",
     "rounds_tried": "INTEGER", "rounds_counted": "INTEGER", "steps": "INTEGER",
     "train_cpu_seconds": "REAL", "train_wall_seconds": "REAL", "pick_cpu_seconds": "REAL",
+    "machine_joules": "REAL",
     "settings_hash": "TEXT", "machine": "TEXT", "finished": "TEXT", "error": "TEXT", "folder": "TEXT",
 }  # fmt: skip
 _TABLES = {

@@ -20,6 +20,7 @@ from cryoglean.environment import describe_environment
 from cryoglean.errors import CryogleanError, MicrographError, RunError
 from cryoglean.evaluate.score import evaluate_picks
 from cryoglean.experiment.cell import CELL_FILE, Cell, Truth
+from cryoglean.experiment.energy import joules_between, read_counters
 from cryoglean.experiment.grid import SUPERVISED
 from cryoglean.experiment.room import NO_ROOM, is_out_of_room
 from cryoglean.experiment.store import ERROR_FILE, RESULT_FILE, Store, read_result
@@ -97,6 +98,7 @@ def _work(out: Path, place: Path, base: str, tell: Tell | None, logs: Sequence[D
 def _train_and_test(cell: Cell, truth: Truth, place: Path, base: Path | None, tell: Tell) -> dict[str, Any]:
     """The result, from wherever the cell is."""
     run = Run(place / "run")
+    counters = {} if run.settings_file.exists() else read_counters()  # of an interrupted cell it is not known
     shared = _take_over(base, run) if base else None
     train(cell.dataset(truth), cell.settings, run, tell=tell, resumes=True)
     diagnose_training(run)
@@ -115,7 +117,7 @@ def _train_and_test(cell: Cell, truth: Truth, place: Path, base: Path | None, te
         **{name: round(value, 2) for name, value in took.items()}, "pick_cpu_seconds": round(pick_seconds, 2),
         "steps": len(run.events("step")) + int((shared or {}).get("steps", 0)),
         "environment": describe_environment(find_hardware(cell.settings.learn.precision).describe()),
-        "machine": platform.node(),
+        "machine": platform.node(), "machine_joules": joules_between(counters, read_counters()),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
 
