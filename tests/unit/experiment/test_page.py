@@ -171,6 +171,12 @@ def test_tables_agree_with_the_cells(whole: Path) -> None:
     assert (taught["f1_verdict"], taught["seeds"], taught["labelled"]) == ("gain", "3", "1")
     assert 0 < float(taught["gap_closed"]) < 1
     assert rows[0]["f1_difference"] == ""
+    start = "average_precision"
+    mean, *difference = (
+        float(taught[f"{start}{end}"]) for end in ("", "_difference", "_difference_low", "_difference_high")
+    )
+    said = "{:.3f} {:+.3f} [{:+.3f}, {:+.3f}]".format(mean, *difference)
+    assert f"{said} {taught['average_precision_verdict']}" in text_of(whole / "report.html").replace("−", "-")
 
 
 def test_json_files_have_the_mean_and_each_seed(whole: Path) -> None:
@@ -265,8 +271,8 @@ def test_lines_can_be_ranked_over_many_data_sets(tmp_path: Path) -> None:
     page = write_report(make_store(tmp_path, grid_of(data=dict.fromkeys(("a", "b", "c", "d"), data))))
 
     assert "Critical difference diagram. Friedman p" in page.read_text()
-    counted = "line gain loss no detectable gain mean_teacher 8 0 0 fixmatch_pu 0 8 0 All 16 comparisons"
-    assert f"in how many pairs of data set and ratio {counted}" in text_of(page)
+    counted = "line gain loss none mean_teacher 8 0 0 fixmatch_pu 0 8 0 All 16 comparisons"
+    assert f"F1 against supervised, pairs of data set and ratio; none: no detectable gain {counted}" in text_of(page)
 
 
 def test_a_folder_that_is_no_experiment_is_refused(tmp_path: Path) -> None:

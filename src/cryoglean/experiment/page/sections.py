@@ -5,14 +5,16 @@ from __future__ import annotations
 from cryoglean.experiment.page.figures import draw_costs, draw_curves, draw_ranks, draw_seeds
 from cryoglean.experiment.page.outcome import Entry, Outcome, say_ratio
 from cryoglean.experiment.page.wording import (
+    NONE,
     say_cpu,
     say_difference,
     say_gap,
     say_interval_of,
     say_mean,
-    say_verdict,
 )
 from cryoglean.experiment.statistics.curves import Curve
+from cryoglean.experiment.statistics.differences import NONE as NO_GAIN
+from cryoglean.experiment.statistics.differences import PairedDifference
 from cryoglean.experiment.statistics.grid import SUPERVISED
 from cryoglean.experiment.statistics.intervals import FEWEST
 from cryoglean.experiment.statistics.power import SeedPower
@@ -21,7 +23,7 @@ from cryoglean.report.figures.drawing import to_png
 from cryoglean.report.section import Block, Folded, Gallery, Picture, Section, Table, Text
 
 _COLUMNS = (
-    "line", "seeds", "F1", "AP", "ΔF1", "95 % interval", "verdict", "gap closed", "CPU seconds",
+    "line", "seeds", "F1", "ΔF1 [95 %]", "verdict", "AP", "ΔAP [95 %]", "verdict", "gap closed", "CPU seconds",
 )  # fmt: skip
 
 
@@ -31,10 +33,11 @@ def lines_section(outcome: Outcome) -> Section | None:
         return None
     blocks: list[Block] = [
         Text(
-            "Means over seeds, on the test micrographs. ΔF1 is the difference to supervised, seed by seed, on the same "
-            "splits. Its interval is over seeds and test micrographs; the verdict is gain or loss where the interval "
-            "is on one side of 0. Gap closed: which share of the way from supervised to the oracle. Lines are in the "
-            "order of the experiment: this is no ranking."
+            "Means over seeds, on the test micrographs. ΔF1 and ΔAP are differences to supervised, seed by seed, on "
+            "the same splits. Intervals are over seeds, that of F1 over test micrographs, too; the verdict is gain or "
+            "loss where the interval is on one side of 0, else none: no detectable gain. Gap closed: which share of "
+            "the way from supervised to the oracle, in F1. Lines are in the order of the experiment: this is no "
+            "ranking."
         )
     ]
     for block in outcome.blocks:
@@ -51,10 +54,24 @@ def say_labelled(count: int) -> str:
 
 def _row(entry: Entry) -> tuple[str, ...]:
     return (
-        entry.line, str(len(entry.f1)), say_mean(entry.f1), say_mean(entry.average_precision),
-        say_difference(entry.difference), say_interval_of(entry.difference), say_verdict(entry),
-        say_gap(entry.gap), say_cpu(entry.cpu_seconds),
+        entry.line, str(len(entry.f1)),
+        say_mean(entry.f1), _with_interval(entry.difference), _verdict(entry, entry.difference),
+        say_mean(entry.average_precision), _with_interval(entry.precision_difference),
+        _verdict(entry, entry.precision_difference), say_gap(entry.gap), say_cpu(entry.cpu_seconds),
     )  # fmt: skip
+
+
+def _verdict(entry: Entry, found: PairedDifference | None) -> str:
+    """In few letters: two of them must fit beside each other."""
+    if entry.line == SUPERVISED or found is None:
+        return NONE
+    return "none" if found.verdict == NO_GAIN else found.verdict
+
+
+def _with_interval(found: PairedDifference | None) -> str:
+    """Such as `+0.012 [+0.002, +0.022]`."""
+    interval = say_interval_of(found)
+    return say_difference(found) if interval == NONE else f"{say_difference(found)} {interval}"
 
 
 def _beside(pictures: list[Picture]) -> Picture | Gallery:

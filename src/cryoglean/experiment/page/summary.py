@@ -19,8 +19,8 @@ from cryoglean.experiment.statistics.differences import (
 from cryoglean.experiment.statistics.intervals import FEWEST
 from cryoglean.report.section import Block, Code, Fact, Facts, Folded, Notice, Section, Table, Text
 
-_UNTOLD = {TOO_FEW: "too few seeds", COPIES: "no spread", NO_PAIR: "no result"}
-"""Verdicts that are none, as columns."""
+_SHORT = {NONE: "none", TOO_FEW: "too few seeds", COPIES: "no spread", NO_PAIR: "no result"}
+"""Verdicts as names of columns."""
 _SHOWN = 12
 """Sentences above which they are folded."""
 
@@ -46,7 +46,7 @@ def summary_section(outcome: Outcome) -> Section:
 
 
 def _say_differences(outcome: Outcome) -> list[Block]:
-    judged = [one for one in outcome.account.differences if one.line != ORACLE]
+    judged = _judged(outcome, "f1")
     blocks: list[Block] = []
     if judged and all(one.verdict == TOO_FEW for one in judged):
         blocks.append(Notice(f"From fewer than {FEWEST} seeds no gain can be told from chance. Run {FEWEST} or more."))
@@ -56,19 +56,35 @@ def _say_differences(outcome: Outcome) -> list[Block]:
         blocks.append(Folded(f"All {len(sentences)} comparisons", tuple(sentences)))  # type: ignore[arg-type]
     else:
         blocks += sentences
+    precision = _judged(outcome, "average_precision")
+    if any(one.verdict in (GAIN, LOSS) for one in precision):
+        blocks.append(_count_verdicts(outcome, precision, "average precision"))
     return [*blocks, Text(outcome.account.ranking.sentence)]
 
 
-def _count_verdicts(outcome: Outcome, judged: Sequence[PairedDifference]) -> Table:
+def _judged(outcome: Outcome, measure: str) -> list[PairedDifference]:
+    return [one for one in outcome.accounts[measure].differences if one.line != ORACLE]
+
+
+def _count_verdicts(outcome: Outcome, judged: Sequence[PairedDifference], measured: str = "F1") -> Table:
     """In how many data sets and ratios each line gains, loses, or can't be told from supervised."""
     counts = Counter((one.line, one.verdict) for one in judged)
-    verdicts = [GAIN, LOSS, NONE, *(name for name in _UNTOLD if any(one.verdict == name for one in judged))]
+    verdicts = [
+        GAIN,
+        LOSS,
+        NONE,
+        *(name for name in (TOO_FEW, COPIES, NO_PAIR) if any(one.verdict == name for one in judged)),
+    ]
     rows = tuple(
         (line, *(str(counts[line, verdict]) for verdict in verdicts))
         for line in outcome.in_order(one.line for one in judged)
     )
-    columns = ("line", *(_UNTOLD.get(verdict, verdict) for verdict in verdicts))
-    return Table(columns, rows, "Against supervised: in how many pairs of data set and ratio")
+    columns = ("line", *(_SHORT.get(verdict, verdict) for verdict in verdicts))
+    return Table(
+        columns,
+        rows,
+        f"{measured[0].upper()}{measured[1:]} against supervised, pairs of data set and ratio; none: no detectable gain",
+    )
 
 
 def _say_compared(outcome: Outcome) -> str:
