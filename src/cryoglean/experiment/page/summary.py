@@ -80,11 +80,8 @@ def _count_verdicts(outcome: Outcome, judged: Sequence[PairedDifference], measur
         for line in outcome.in_order(one.line for one in judged)
     )
     columns = ("line", *(_SHORT.get(verdict, verdict) for verdict in verdicts))
-    return Table(
-        columns,
-        rows,
-        f"{measured[0].upper()}{measured[1:]} against supervised, pairs of data set and ratio; none: no detectable gain",
-    )
+    what = f"{measured[0].upper()}{measured[1:]} against supervised"
+    return Table(columns, rows, f"{what}, pairs of data set and ratio; none: no detectable gain")
 
 
 def _say_compared(outcome: Outcome) -> str:
