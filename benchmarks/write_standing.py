@@ -15,7 +15,7 @@ import numpy as np
 
 from cryoglean.durable import read_json_lines, write_text_atomically
 from cryoglean.experiment.statistics.account import account_for
-from cryoglean.experiment.statistics.grid import ORACLE, SUPERVISED
+from cryoglean.experiment.statistics.grid import ORACLE, SUPERVISED, say_interval
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -133,8 +133,7 @@ def gains(account: Found) -> list[str]:
 
 def gain(one: Found) -> str:
     """Such as `0.823, +0.012 [+0.002, +0.022]`."""
-    low, high = one["interval"]
-    text = f"{one['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+    text = f"{one['difference']:+.3f} {say_interval(one['interval'])}"
     return f"{one['line_mean']:.3f}, {text if one['verdict'] in ('gain', 'loss') else f'*{text}*'}"
 
 

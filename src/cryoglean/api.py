@@ -10,7 +10,6 @@ from typing import Any, Unpack
 from cryoglean.dataset import LabelFiles, ParticleSize
 from cryoglean.doctor.diagnosis import check_turned_labels, diagnose_training
 from cryoglean.engine.tasks import EngineChoice
-from cryoglean.environment import is_first
 from cryoglean.errors import SettingsError
 from cryoglean.evaluate.score import Evaluation, Rules, evaluate_picks
 from cryoglean.gather import find_patches_file, gather_dataset, gather_patches
@@ -66,7 +65,7 @@ def train(
     chosen = choose_settings(effort, assignments=settings)
     check_cards(chosen)
     given, run = _listed(micrographs), Run(Path(out))
-    logs = choose_logs(run.folder, **log) if is_first() else ()
+    logs = choose_logs(run.folder, **log)
     particle = size if isinstance(size, ParticleSize) else ParticleSize(None if size is None else float(size))
     if (file := find_patches_file(given)) is not None:
         if labels is not None:

@@ -108,8 +108,9 @@ def keep(run: Run, trained: Trained, summary: dict[str, Any]) -> None:
     save_tensors(run.weights_file, dict(trained.picker.network.state_dict()), {})
     run.write_json(run.model_file, {**trained.picker.to_json(), "threshold": summary["threshold"]})
     run.write_json(run.summary_file, summary)
-    for file in [*run.checkpoint_folder.glob("*.safetensors"), *run.checkpoint_folder.glob("spent.json")]:
+    for file in run.checkpoint_folder.glob("*.safetensors"):
         file.unlink()
+    run.spent_file.unlink(missing_ok=True)
 
 
 def keep_pseudo_labels(run: Run, number: int, micrographs: Sequence[LearnedMicrograph]) -> None:
@@ -131,7 +132,7 @@ class Clock:
     """
 
     def __init__(self, run: Run) -> None:
-        self._file = run.checkpoint_folder / "spent.json"
+        self._file = run.spent_file
         goes_on = run.settings_file.exists() and self._file.exists()
         self._before: dict[str, float] = run.read_json(self._file) if goes_on else {}
         self._begun = {"wall_seconds": time.monotonic(), "cpu_seconds": time.process_time()}

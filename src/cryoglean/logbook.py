@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypedDict
 
 from cryoglean.durable import append_json_line
+from cryoglean.environment import is_first
 from cryoglean.errors import SettingsError
 from cryoglean.registry import load_card
 from cryoglean.run import Run
@@ -66,7 +67,7 @@ class Wishes(TypedDict, total=False):
 
 
 def choose_logs(folder: Path, log: Sequence[str] = ()) -> tuple[Destination, ...]:
-    """Where to log, after it was looked whether that is possible.
+    """Where to log, after it was looked whether that is possible; of processes that train together, the first logs.
 
     Args:
         folder: of the run, or of the experiment.
@@ -76,7 +77,7 @@ def choose_logs(folder: Path, log: Sequence[str] = ()) -> tuple[Destination, ...
         SettingsError: there is no such logger, its package is missing, or nothing can be logged to its place.
     """
     chosen: dict[str, Destination] = {}
-    for wish in log:
+    for wish in log if is_first() else ():
         logger, _, text = wish.partition(":")
         where = f"--log {logger}"
         if logger in chosen:

@@ -67,6 +67,11 @@ class Run:
         return self.folder / "checkpoint"
 
     @property
+    def spent_file(self) -> Path:
+        """`checkpoint/spent.json`: what the training has taken so far, in seconds; removed when it is done."""
+        return self.checkpoint_folder / "spent.json"
+
+    @property
     def prior_file(self) -> Path:
         """`prior.json`: how many particles were expected, where that was estimated from clicks."""
         return self.folder / "prior.json"

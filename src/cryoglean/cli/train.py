@@ -129,7 +129,7 @@ def train_command(
     from cryoglean.run import Run
 
     settings, run = choose_settings(choice), Run(out)
-    logs = choose_logs(out, log) if is_first() else ()
+    logs = choose_logs(out, log)
     quiet, json = quiet or not is_first(), json and is_first()
     is_silent = quiet or json
     if (file := find_patches_file(micrographs)) is not None:

@@ -81,11 +81,11 @@ def _work(out: Path, place: Path, base: str, tell: Tell | None, logs: Sequence[D
     if truth.digest() != cell.digest:  # a process that lives long has read older labels
         _read_truth.cache_clear()
         truth = _read_truth(str(out), cell.data)
-    if truth.digest() != cell.digest:
-        raise RunError(
-            f"the micrographs or labels of {cell.data} have changed since", where=place,
-            fix="Run the experiment again: changed data make new cells.",
-        )  # fmt: skip
+        if truth.digest() != cell.digest:
+            raise RunError(
+                f"the micrographs or labels of {cell.data} have changed since", where=place,
+                fix="Run the experiment again: changed data make new cells.",
+            )  # fmt: skip
     name = Path(*cell.folder.parts[1:]).as_posix()
     facts = {"cell.data": cell.data, "cell.ratio": cell.ratio, "cell.seed": cell.seed, "cell.line": cell.line}
     with logged(Run(place / "run"), [log.within(name) for log in logs], tell, facts) as book:

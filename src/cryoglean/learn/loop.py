@@ -149,7 +149,6 @@ def fit(
         SettingsError: they can't share the micro-steps evenly.
     """
     group = current_group()
-    parts = group.parts(settings.accumulate)
     state = _start(network, settings, hardware)
     if plan.resumes and plan.checkpoint_file is not None and plan.checkpoint_file.exists():
         state.load(plan.checkpoint_file, plan)
@@ -158,7 +157,7 @@ def fit(
     group.copy_first(state.student, state.teacher.network, state.best)
     saved_at = time.monotonic()
     while state.step < settings.steps:
-        facts = _make_step(state, objective, settings, plan, parts)
+        facts = _make_step(state, objective, settings, plan, group)
         plan.tell({"event": "step", "phase": plan.phase, "step": state.step, **facts})
         if plan.validate is not None and (state.step % settings.validate_every == 0 or state.step == settings.steps):
             _keep_if_better(state, group.of_first(plan.validate(state.teacher.network)), plan)
@@ -184,12 +183,13 @@ def _start(network: nn.Module, settings: LearnSettings, hardware: Hardware) -> _
 
 
 def _make_step(
-    state: _State, objective: Objective, settings: LearnSettings, plan: LoopPlan, parts: range
+    state: _State, objective: Objective, settings: LearnSettings, plan: LoopPlan, group: Group
 ) -> dict[str, float]:
-    """One optimiser step over `accumulate` micro-steps, of which these parts are ours; the numbers worth telling."""
+    """One optimiser step over `accumulate` micro-steps, which the group shares; the numbers worth telling."""
+    parts = group.parts(settings.accumulate)
     rate = learning_rate(state.step, settings)
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
+    for options in state.optimizer.param_groups:
+        options["lr"] = rate
     state.student.train()
     state.optimizer.zero_grad(set_to_none=True)
     said_by: dict[str, list[float]] = {}
@@ -206,7 +206,7 @@ def _make_step(
         state.is_taught = has_unlabelled(terms)
         for name, value in {"loss": float(loss.detach()), **said}.items():
             said_by.setdefault(name, []).append(value)
-    said_by = _add_up(current_group(), state, said_by, plan)
+    said_by = _add_up(group, state, said_by, plan)
     facts = {name: sum(values) / len(values) for name, values in said_by.items()}
     if not math.isfinite(facts["loss"]):
         raise RunError(

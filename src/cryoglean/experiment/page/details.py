@@ -66,18 +66,18 @@ def worst_section(outcome: Outcome) -> Section | None:
         tables = {line: pool_counts(each) for line, each in rows.items()}
         order = {line: names for line, table in tables.items() if (names := worst_first(table))}
         if order:
-            blocks.append(_say_worst(data, {line: tables[line] for line in order}))
+            blocks.append(_say_worst(data, tables, order))
             worst = [find_worst_training(rows[line], names[0]) for line, names in order.items()]
             blocks += picture_trainings(outcome, data, worst)
     return Section("Worst micrographs", (Text(_WORST_WORDS), *blocks)) if blocks else None
 
 
-def _say_worst(data: str, tables: Mapping[str, Mapping[str, Counts]]) -> Table:
+def _say_worst(data: str, tables: Mapping[str, Mapping[str, Counts]], order: Mapping[str, Sequence[str]]) -> Table:
     """A row for each micrograph that is among the worst of a line, a column for each line."""
-    worst = dict.fromkeys(name for table in tables.values() for name in worst_first(table)[:WORST])
-    found = {name: {line: table[name] for line, table in tables.items() if name in table} for name in worst}
+    worst = dict.fromkeys(name for names in order.values() for name in names[:WORST])
+    found = {name: {line: tables[line][name] for line in order if name in tables[line]} for name in worst}
     rows = []
     for name, each in sorted(found.items(), key=lambda item: min(counts.f1 for counts in item[1].values())):
-        f1 = (f"{each[line].f1:.2f}" if line in each else "–" for line in tables)
+        f1 = (f"{each[line].f1:.2f}" if line in each else "–" for line in order)
         rows.append((name, str(next(iter(each.values())).particles), *f1))
-    return Table(("micrograph", "particles", *tables), tuple(rows), f"{data}: F1, over all ratios and seeds")
+    return Table(("micrograph", "particles", *order), tuple(rows), f"{data}: F1, over all ratios and seeds")

@@ -19,8 +19,8 @@ from cryoglean.experiment.statistics.differences import (
 from cryoglean.experiment.statistics.intervals import FEWEST
 from cryoglean.report.section import Block, Code, Fact, Facts, Folded, Notice, Section, Table, Text
 
-_SHORT = {NONE: "none", TOO_FEW: "too few seeds", COPIES: "no spread", NO_PAIR: "no result"}
-"""Verdicts as names of columns."""
+_SHORT = {NONE: "none", NO_PAIR: "no result"}
+"""Verdicts that have another name above a column."""
 _SHOWN = 12
 """Sentences above which they are folded."""
 

@@ -69,7 +69,7 @@ def _latex_row(entry: Entry, *, is_first: bool) -> str:
     cells = (
         ratio, escape_latex(entry.line), str(len(entry.f1)), *map(_math, numbers),
         _math(say_difference(entry.difference)), _math(say_interval_of(entry.difference)),
-        escape_latex(say_verdict(entry, entry.difference)),
+        escape_latex(say_verdict(entry)),
         _math(say_gap(entry.gap).replace(" %", r"\,\%").replace("[", r"\ [")),
         _math(say_cpu(entry.cpu_seconds)),
     )  # fmt: skip

@@ -29,11 +29,11 @@ def say_interval_of(found: PairedDifference | None) -> str:
     return NONE if found is None or found.interval is None else say_interval(found.interval)
 
 
-def say_verdict(entry: Entry, found: PairedDifference | None) -> str:
+def say_verdict(entry: Entry) -> str:
     """Gain, loss, no detectable gain, or why nothing can be said; who the reference is, and the bound."""
     if entry.line == SUPERVISED:
         return "reference"
-    verdict = NONE if found is None else found.verdict
+    verdict = NONE if entry.difference is None else entry.difference.verdict
     return f"{verdict} (all labels)" if entry.line == ORACLE else verdict
 
 
